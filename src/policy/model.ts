@@ -77,7 +77,10 @@ export interface Policy {
   readonly timezone: string | null;
   readonly controller: string | null;
   /** By {@link tableKey}. */
-  readonly tables: ReadonlyMap<string, { readonly name: TableName; readonly rule: TableClass; readonly position: string }>;
+  readonly tables: ReadonlyMap<
+    string,
+    { readonly name: TableName; readonly rule: TableClass; readonly position: string }
+  >;
 }
 
 /** An unambiguous map key for a table: its name as pg_dump would quote it, always quoted. */
