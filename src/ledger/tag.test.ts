@@ -1,6 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { deriveTagKey, sipHash24, tagMaterial, tagOf } from "./tag.ts";
+import { deriveTagKey, phoneTagDigits, sipHash24, tagMaterial, tagOf } from "./tag.ts";
 
 /** The SipHash authors' 64 vectors: key 00..0f, message 00..(n-1), output as the 8 little-endian bytes. */
 const VECTORS = [
@@ -67,6 +67,29 @@ describe("tagMaterial", () => {
   test("of other types is the value", () => {
     expect(tagMaterial("email", "jan@voorbeeld.nl")).toBe("jan@voorbeeld.nl");
     expect(tagMaterial("customer_no", "+31612345678")).toBe("+31612345678");
+  });
+});
+
+describe("phoneTagDigits", () => {
+  test.each(["0612345678", "06-1234 5678", "+31 (0)6 12345678", "0031612345678", "31612345678", "(06) 12.34.56/78"])(
+    "takes the short way for %j",
+    (raw) => {
+      expect(phoneTagDigits(raw)).toBe("2345678");
+    },
+  );
+
+  test.each([
+    "0612345678 x12",
+    "0612345678;ext=5",
+    "+49 (0)30 1234",
+    "+54 2966 15 123456",
+    "020 1234",
+    "+31 020 1234",
+    "\u0660612345678",
+    "06+12345678",
+    "",
+  ])("leaves %j to the parser", (raw) => {
+    expect(phoneTagDigits(raw)).toBeNull();
   });
 });
 

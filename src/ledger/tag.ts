@@ -27,12 +27,7 @@ export function deriveTagKey(epochKey: KeyObject, type: string): Buffer {
 
 /**
  * What the tag covers, as text whose UTF-8 bytes are hashed: the canonical value, or of a phone number its last seven
- * digits.
- *
- * Seven, because however a subscriber number is written ("06-1234 5678", "+31 (0)6 12345678", "0031612345678"), its
- * last seven digits are the same, and a scan can take them from the raw text without parsing. That does not hold for
- * raw text with fewer than eight digits, with letters, ';' or '#' (an extension), or with non-ASCII digits: a scan
- * must canonicalise such values first.
+ * digits, so that a scan can mostly take them from the text as it stands ({@link phoneTagDigits}).
  */
 export function tagMaterial(type: string, canonicalValue: string): string {
   if (type !== "phone") {
@@ -40,6 +35,22 @@ export function tagMaterial(type: string, canonicalValue: string): string {
   }
   const digits = canonicalValue.startsWith("+") ? canonicalValue.slice(1) : canonicalValue;
   return digits.slice(-PHONE_TAG_DIGITS);
+}
+
+const PHONE_PUNCTUATION = /[ ().\-/]/g;
+/** Written with the code of the Netherlands and at least nine digits, or without any code and at least eight. */
+const DUTCH_SPELLING = /^(?:(?:\+|00)31\d{9,}|0?[1-9]\d{7,})$/;
+
+/**
+ * The tag material of a phone number as it is written, without parsing it; `null` when it has to be parsed.
+ *
+ * The reference of the scan kernel's short way, for default region NL. Not every spelling ends in the digits of its
+ * E.164 form: an extension follows them ("x12"), a short number reaches back into a trunk zero ("+49 (0)30 1234"), and
+ * some countries move digits about (Argentina's 15). Hence only what is surely Dutch takes the short way.
+ */
+export function phoneTagDigits(raw: string): string | null {
+  const digits = raw.replace(PHONE_PUNCTUATION, "");
+  return DUTCH_SPELLING.test(digits) ? digits.slice(-PHONE_TAG_DIGITS) : null;
 }
 
 /** The tag of the first `length` bytes: low 32 bits of their SipHash-2-4, as an unsigned number. */
