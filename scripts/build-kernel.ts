@@ -1,0 +1,33 @@
+/** Compiles src/copy/row-kernel.asc.ts to WebAssembly and writes it, as base64, into src/copy/row-kernel.wasm.ts. */
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+
+const source = new URL("../src/copy/row-kernel.asc.ts", import.meta.url);
+const output = new URL("../src/copy/row-kernel.wasm.ts", import.meta.url);
+
+/** The kernel's module as AssemblyScript makes it from the committed source. @throws Error when it does not compile. */
+export async function compileKernel(): Promise<Uint8Array> {
+  const { default: asc } = await import("assemblyscript/asc");
+  const text = await readFile(source, "utf8");
+  let binary: Uint8Array | undefined;
+  const { error, stderr } = await asc.main(
+    ["row-kernel.ts", "--outFile", "row-kernel.wasm", "-O3", "--runtime", "stub", "--enable", "simd", "--noAssert"],
+    {
+      readFile: (name) => (name === "row-kernel.ts" ? text : null),
+      writeFile: (name, contents) => {
+        if (name === "row-kernel.wasm" && typeof contents !== "string") binary = contents;
+      },
+      listFiles: () => [],
+    },
+  );
+  if (error || !binary) throw new Error(`the kernel does not compile: ${stderr.toString()}`, { cause: error });
+  return binary;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const base64 = Buffer.from(await compileKernel()).toString("base64");
+  await writeFile(
+    output,
+    `/** Made from row-kernel.asc.ts by \`npm run kernel\`; row-kernel.test.ts compiles it again and compares. */\nexport const kernelBase64 =\n  "${base64}";\n`,
+  );
+}

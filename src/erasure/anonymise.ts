@@ -1,0 +1,54 @@
+/**
+ * Rewrites the fields of one row that a rule sets. All other fields leave as the bytes they came in.
+ */
+import { type CharacterLength, escapeField, isNull, nullField } from "../copy/fields.ts";
+import type { ColumnChange } from "../policy/model.ts";
+import { textOf } from "./examine.ts";
+import { redactText } from "./redact.ts";
+import type { FieldChange } from "./table-plan.ts";
+import { truncateTime } from "./truncate-time.ts";
+
+export interface RewriteContext {
+  readonly decode: (bytes: Buffer) => string;
+  /** The reverse of `decode`. @throws PolicyRefused when the dump's encoding lacks a character. */
+  readonly encode: (text: string) => Buffer;
+  readonly characterLength: CharacterLength | undefined;
+  /** Names of the people whose requests met this row. */
+  readonly names: readonly string[];
+}
+
+export interface RewritableRow {
+  readonly offsets: readonly number[];
+  raw(field: number): Buffer;
+  slices(start: number, end: number): Iterable<Buffer>;
+}
+
+/** The row's bytes with the changes applied, newline included. */
+export function rewriteRow(row: RewritableRow, changes: readonly FieldChange[], context: RewriteContext): Buffer[] {
+  const pieces: Buffer[] = [];
+  let from = row.offsets[0]!;
+  for (const { field, change } of [...changes].sort((a, b) => a.field - b.field)) {
+    pieces.push(...row.slices(from, row.offsets[field]!), changedField(row.raw(field), change, context));
+    from = row.offsets[field + 1]! - 1;
+  }
+  pieces.push(...row.slices(from, row.offsets.at(-1)!));
+  return pieces;
+}
+
+function changedField(raw: Buffer, change: ColumnChange, context: RewriteContext): Buffer {
+  const write = (text: string): Buffer => escapeField(context.encode(text), context.characterLength);
+  switch (change.kind) {
+    case "null":
+      return nullField;
+    case "value":
+      return write(String(change.value));
+    case "truncate":
+      return isNull(raw) ? raw : write(truncateTime(textOf(raw, context) ?? "", change.unit));
+    case "redact": {
+      const text = textOf(raw, context);
+      if (text === null) return raw;
+      const redacted = redactText(text, change.what, context.names);
+      return redacted === text ? raw : write(redacted);
+    }
+  }
+}
