@@ -107,7 +107,7 @@ async function makeCluster(
       {
         ...asUser(user),
         cwd: directory,
-        env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+        env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
       },
     );
   } catch (cause) {

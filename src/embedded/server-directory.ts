@@ -21,7 +21,7 @@ const UNOWNED_GRACE_MS = 10 * 60_000;
  * @throws TargetRefused `embedded_directory` when `wanted` exists and is not empty, or no folder is open to `user`.
  */
 export async function makeServerDirectory(wanted: string | undefined, user: OsUser | null): Promise<string> {
-  const directory = wanted === undefined ? await temporaryDirectory(user) : await emptyDirectory(wanted);
+  const directory = wanted === undefined ? await temporaryDirectory(PREFIX, user) : await emptyDirectory(wanted);
   await writeFile(join(directory, "owner"), `${await processIdentity(process.pid)}\n`, { mode: 0o600 });
   return directory;
 }
@@ -101,10 +101,14 @@ async function processIdentity(pid: number): Promise<string> {
   return `${namespace} ${pid} ${started}`;
 }
 
-async function temporaryDirectory(user: OsUser | null): Promise<string> {
+/**
+ * Makes a new folder, ours, mode 0700, at a place that `user` can reach once it is handed over.
+ * @throws TargetRefused `embedded_directory`.
+ */
+export async function temporaryDirectory(prefix: string, user: OsUser | null): Promise<string> {
   for (const parent of temporaryParents()) {
     if (user === null || (await canReach(parent, user))) {
-      return mkdtemp(join(parent, PREFIX));
+      return mkdtemp(join(parent, prefix));
     }
   }
   throw new TargetRefused(`no temporary folder is open to the user ${user?.name ?? ""}`, {

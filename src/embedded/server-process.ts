@@ -112,7 +112,7 @@ async function tryStart(start: ServerStart, port: number, log: string): Promise<
     ...asUser(start.user),
     cwd: start.directory,
     // Messages in English, and none of the PG* variables that were meant for clients.
-    env: { PATH: process.env["PATH"] ?? "/usr/bin:/bin", LC_ALL: "C" },
+    env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C" },
     stdio: ["ignore", output.fd, output.fd],
     detached: true,
   });
