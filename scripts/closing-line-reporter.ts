@@ -51,7 +51,6 @@ export class ClosingLineReporter implements Reporter {
 }
 
 function addModule(tally: Tally, module: TestModule): void {
-  const failedBefore = tally.failed;
   for (const test of module.children.allTests()) {
     const { state } = test.result();
     if (state === "passed") {
@@ -62,8 +61,7 @@ function addModule(tally: Tally, module: TestModule): void {
       tally.failed++;
     }
   }
-  // It did not load, or a hook outside its tests failed.
-  if (module.state() !== "passed" && module.state() !== "skipped" && tally.failed === failedBefore) {
-    tally.failed++;
-  }
+  // A file that did not load, a hook that failed: their tests only count as skipped.
+  const broken = [module, ...module.children.allSuites()].filter((task) => task.errors().length > 0);
+  tally.failed += broken.length;
 }

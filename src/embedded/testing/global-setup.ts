@@ -33,7 +33,7 @@ export async function setup(): Promise<void> {
           leftOut.push(`${what} (${provided.missing})`);
           return;
         }
-        stops.push(provided.stop);
+        stops.push(() => provided.stop());
         Object.assign(process.env, provided.environment);
       }),
   );
