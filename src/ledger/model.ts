@@ -41,7 +41,11 @@ export interface LedgerRecord {
   readonly cutoff_at?: string;
   readonly keys?: readonly KeyMac[];
   readonly scopes?: readonly RequestScope[];
-  readonly recipients?: readonly { readonly provider: string; readonly notified_at?: string; readonly released_at?: string }[];
+  readonly recipients?: readonly {
+    readonly provider: string;
+    readonly notified_at?: string;
+    readonly released_at?: string;
+  }[];
   readonly sigs: readonly { readonly kid: string; readonly alg: "Ed25519"; readonly sig: string }[];
 }
 
