@@ -1,0 +1,114 @@
+/**
+ * COPY … FROM STDIN: sends bytes of one table, with back-pressure, and knows how many rows the server took.
+ *
+ * Invariants: a failing source or an abort ends the COPY with CopyFail, so that the server keeps no row of it; the source's own
+ * error is what is thrown; one chunk is in flight while the next is made, never more; a chunk is neither tiny nor huge.
+ */
+import { PostgresFailed } from "../errors.ts";
+import type { ServerConnection } from "./connection.ts";
+import { quoteLiteral } from "./identifiers.ts";
+
+/** Fewer bytes than this wait for company: every message costs two socket writes. */
+const SMALL = 64 * 1024;
+/** More bytes than this are sent in pieces; the server accepts messages below 1 GB. */
+const LARGE = 1024 * 1024;
+
+export interface CopyInOptions {
+  /** `"schema"."table"`, emptied in the COPY's own transaction: PostgreSQL then need not write WAL at wal_level minimal. */
+  readonly truncate?: string;
+  /** PostgreSQL's name of the data's encoding; default UTF8. */
+  readonly encoding?: string;
+  /** Names the table in messages. */
+  readonly what: string;
+  /** Called with the bytes of each piece after it has been handed to the server. */
+  readonly onBytes?: (bytes: number) => void;
+}
+
+export interface CopyInResult {
+  /** As the server counted them. */
+  readonly rows: number;
+  /** Sent to the server. */
+  readonly bytes: number;
+}
+
+/**
+ * Loads `data`, COPY text with or without the closing `\.` line, by `statement` (`COPY … FROM stdin;`).
+ * Either all rows are stored or none.
+ * @throws PostgresFailed naming table and row number, never a value; the source's error; the abort's reason.
+ */
+export async function copyIn(
+  connection: ServerConnection,
+  statement: string,
+  data: AsyncIterable<Buffer>,
+  options: CopyInOptions,
+): Promise<CopyInResult> {
+  const { from } = await import("pg-copy-streams");
+  const copy = withEncoding(statement, options.encoding ?? "UTF8");
+  const sql = options.truncate === undefined ? copy : `TRUNCATE TABLE ONLY ${options.truncate};\n${copy}`;
+  const chunks = evenChunks(data)[Symbol.asyncIterator]();
+  const stream = connection.submit(from(sql), options.what);
+  const server = new Promise<never>((_, reject) => {
+    stream.on("error", (error) => reject(connection.failure(error, options.what)));
+  });
+  // Only one of the waits below consumes it; without this an error between two waits would count as unhandled.
+  server.catch(() => undefined);
+  let bytes = 0;
+  try {
+    for (let next = await Promise.race([chunks.next(), server]); next.done !== true; ) {
+      const chunk = next.value;
+      const written = new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
+      // The next chunk is made while this one is on its way; one at a time, since pg-copy-streams would write on after an error.
+      const following = chunks.next();
+      following.catch(() => undefined);
+      await Promise.race([written, server]);
+      bytes += chunk.length;
+      options.onBytes?.(chunk.length);
+      next = await Promise.race([following, server]);
+    }
+  } catch (error) {
+    await giveUp(stream, server);
+    await chunks.return?.(undefined);
+    throw error;
+  }
+  await Promise.race([new Promise<void>((resolve) => stream.end(() => resolve())), server]);
+  return { rows: stream.rowCount, bytes };
+}
+
+/** CopyFail, then waits for the server's answer, so that the connection is usable again. A no-op when it failed by itself. */
+async function giveUp(stream: { destroy(error: Error): unknown }, server: Promise<never>): Promise<void> {
+  const settled = Symbol("pending");
+  const state = await Promise.race([server.then(null, () => null), Promise.resolve(settled)]);
+  if (state !== settled) return;
+  stream.destroy(new Error("sanitize stopped the load"));
+  await server.catch(() => undefined);
+}
+
+/** `COPY … FROM stdin;` with the encoding named, unless it is the connection's own. */
+export function withEncoding(statement: string, encoding: string): string {
+  if (encoding.toUpperCase() === "UTF8") return statement;
+  const match = /^(.*FROM stdin)\s*;?\s*$/is.exec(statement);
+  if (!match) {
+    throw new PostgresFailed("a COPY statement of the dump does not end in FROM stdin", { code: "bad_copy_statement" });
+  }
+  return `${match[1]} WITH (ENCODING ${quoteLiteral(encoding)});`;
+}
+
+/** The same bytes in pieces of about 64 KiB to 1 MiB. */
+export async function* evenChunks(data: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
+  let small: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of data) {
+    if (chunk.length + size < SMALL) {
+      if (chunk.length > 0) small.push(chunk);
+      size += chunk.length;
+      continue;
+    }
+    if (small.length > 0) {
+      yield Buffer.concat(small, size);
+      small = [];
+      size = 0;
+    }
+    for (let start = 0; start < chunk.length; start += LARGE) yield chunk.subarray(start, start + LARGE);
+  }
+  if (small.length > 0) yield Buffer.concat(small, size);
+}
