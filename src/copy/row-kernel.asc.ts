@@ -199,19 +199,33 @@ function probeEmail(probe: usize, at: usize, length: u32): i32 {
   return load<u8>(scratch + <usize>label + 1) < 0x61 ? HIT : look(probe, scratch, length);
 }
 
-/** The tag of a telephone number is that of its last seven digits, which all national spellings share. */
+/**
+ * The tag of a telephone number is that of its last seven digits. Only what is surely a Dutch number takes the fast path:
+ * phoneTagDigits of src/ledger/tag.ts says which spellings those are and why.
+ */
 function probePhone(probe: usize, at: usize, length: u32): i32 {
   if (length > SCRATCH_BYTES) return HIT;
   let digits: u32 = 0;
+  let plus = false;
   for (let i: u32 = 0; i < length; i++) {
     const c = load<u8>(at + i);
     if (c >= 0x30 && c <= 0x39) {
       store<u8>(scratch + digits, c);
       digits++;
-    } else if (!(c == 0x20 || c == 0x2b || c == 0x28 || c == 0x29 || c == 0x2d || c == 0x2e)) return HIT;
+    } else if (c == 0x2b) {
+      if (plus || digits > 0) return HIT;
+      plus = true;
+    } else if (!(c == 0x20 || c == 0x28 || c == 0x29 || (c >= 0x2d && c <= 0x2f))) return HIT;
   }
-  if (digits < PHONE_DIGITS) return HIT;
-  return look(probe, scratch + (digits - PHONE_DIGITS), PHONE_DIGITS);
+  if (digits < 8) return HIT;
+  const first = load<u8>(scratch);
+  const second = load<u8>(scratch + 1);
+  let dutch: bool;
+  if (plus) dutch = digits >= 11 && first == 0x33 && second == 0x31;
+  else if (first != 0x30) dutch = true;
+  else if (second != 0x30) dutch = digits >= 9;
+  else dutch = digits >= 13 && load<u16>(scratch + 2) == 0x3133;
+  return dutch ? look(probe, scratch + (digits - PHONE_DIGITS), PHONE_DIGITS) : HIT;
 }
 
 function examine(probe: usize, at: usize, length: u32): i32 {

@@ -1,0 +1,147 @@
+/**
+ * sanitize.yaml: the operator's configuration, read into Settings. Relative paths are relative to the file they stand in;
+ * `${NAME}` comes from the environment, which is read nowhere else but here and in main.
+ */
+import { readFile } from "node:fs/promises";
+import { dirname, isAbsolute, resolve } from "node:path";
+import type { z } from "zod";
+import { UsageError } from "../errors.ts";
+import { hardAgeLimit } from "../operations/gates.ts";
+import type { Settings } from "../operations/settings.ts";
+import { readYamlDocument } from "../policy/yaml-document.ts";
+import type { StoreLocation } from "../storage/open-store.ts";
+
+export const defaultConfig = "./sanitize.yaml";
+
+/** Milliseconds of `90s`, `15m`, `120h`, `5d`; `null` when it is none. */
+function milliseconds(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*(s|m|h|d)$/.exec(text);
+  const unit = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? ""];
+  return match && unit ? Number(match[1]) * unit : null;
+}
+
+function configSchema(zod: typeof z) {
+  const duration = zod.string().transform((text, context) => {
+    const value = milliseconds(text);
+    if (value !== null) return value;
+    context.addIssue({ code: "custom", message: "expected a duration such as 90s, 15m, 120h or 5d" });
+    return zod.NEVER;
+  });
+  const age = duration.refine((value) => value <= hardAgeLimit, "cannot be more than 120h: five days is what was promised");
+  const store = {
+    url: zod.string().min(1),
+    region: zod.string().min(1).optional(),
+    endpoint: zod.url({ protocol: /^https?$/ }).optional(),
+    path_style: zod.boolean().optional(),
+    checksums: zod.enum(["when_supported", "when_required"]).optional(),
+    ca_file: zod.string().optional(),
+    sse_c_key_file: zod.string().optional(),
+  };
+  const zone = zod.string().refine(isZone, "expected an IANA time zone such as Europe/Amsterdam");
+  return zod.strictObject({
+    source: zod.strictObject({ ...store, timezone: zone.optional() }),
+    target: zod
+      .strictObject({
+        url: zod.string().regex(/^postgres(ql)?:\/\//, "expected a postgres:// URL that names the database"),
+        region: zod.string().optional(),
+        allowed_hosts: zod.array(zod.string().min(1)).optional(),
+        tls: zod.enum(["verify-full", "require", "disable"]).optional(),
+        ca_file: zod.string().optional(),
+      })
+      .optional(),
+    ledger: zod.strictObject({ ...store, key_file: zod.string().min(1), max_staleness: duration.optional() }),
+    policy: zod.string().min(1),
+    limits: zod
+      .strictObject({ max_backup_age: age.optional(), jobs: zod.number().int().min(1).max(64).optional() })
+      .optional(),
+    evidence: zod.strictObject({ ...store, signing_key_file: zod.string().optional() }).optional(),
+  });
+}
+
+type ConfigFile = z.output<ReturnType<typeof configSchema>>;
+type StoreConfig = Pick<ConfigFile["ledger"], "url" | "region" | "endpoint" | "path_style" | "checksums" | "ca_file" | "sse_c_key_file">;
+
+function isZone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: zone }) !== undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+/** Reads and checks the configuration. @throws UsageError with every issue's line and column. */
+export async function readConfig(
+  file: string,
+  environment: NodeJS.ProcessEnv,
+  overrides: { readonly target?: string; readonly jobs?: number } = {},
+): Promise<Settings> {
+  const path = resolve(file);
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new UsageError(`the configuration ${file} cannot be read`, {
+      code: "config_missing",
+      hint: "name it with --config, or see the README for a first one",
+      cause,
+    });
+  });
+  const document = await readYamlDocument<ConfigFile>({
+    text,
+    fileName: file,
+    schema: configSchema,
+    refuse: (issues) => new UsageError(issues.join("\n"), { code: "config_invalid", hint: "see DESIGN §4 or the README for every setting" }),
+    interpolate: (name) => (name === "DATABASE_URL" && overrides.target !== undefined ? overrides.target : environment[name]),
+  });
+  return toSettings(document.value, dirname(path), overrides);
+}
+
+function toSettings(config: ConfigFile, directory: string, overrides: { readonly target?: string; readonly jobs?: number }): Settings {
+  const at = (file: string): string => (isAbsolute(file) ? file : resolve(directory, file));
+  const target = config.target ?? (overrides.target === undefined ? undefined : { url: overrides.target });
+  return {
+    source: {
+      location: storeLocation(config.source, directory),
+      region: config.source.region ?? null,
+      timezone: config.source.timezone ?? null,
+    },
+    target: target
+      ? {
+          url: overrides.target ?? target.url,
+          region: target.region ?? null,
+          allowedHosts: target.allowed_hosts ?? [],
+          tls: target.tls ?? "verify-full",
+          caFile: target.ca_file === undefined ? null : at(target.ca_file),
+        }
+      : null,
+    ledger: {
+      location: storeLocation(config.ledger, directory),
+      keyFile: at(config.ledger.key_file),
+      maxStaleness: config.ledger.max_staleness ?? 15 * 60_000,
+    },
+    policyFile: at(config.policy),
+    limits: {
+      maxBackupAge: config.limits?.max_backup_age ?? hardAgeLimit,
+      jobs: overrides.jobs ?? config.limits?.jobs ?? 4,
+    },
+    evidence: config.evidence
+      ? {
+          location: storeLocation(config.evidence, directory),
+          signingKeyFile: config.evidence.signing_key_file === undefined ? null : at(config.evidence.signing_key_file),
+        }
+      : null,
+  };
+}
+
+/** Names of the configuration file into those of the storage room. */
+export function storeLocation(store: StoreConfig, baseDirectory: string): StoreLocation {
+  const at = (file: string): string => (isAbsolute(file) ? file : resolve(baseDirectory, file));
+  return {
+    url: store.url,
+    baseDirectory,
+    ...(store.region === undefined ? {} : { region: store.region }),
+    ...(store.endpoint === undefined ? {} : { endpoint: store.endpoint }),
+    ...(store.path_style === undefined ? {} : { pathStyle: store.path_style }),
+    ...(store.checksums === undefined ? {} : { checksums: store.checksums }),
+    ...(store.ca_file === undefined ? {} : { caFile: at(store.ca_file) }),
+    ...(store.sse_c_key_file === undefined ? {} : { sseCKeyFile: at(store.sse_c_key_file) }),
+  };
+}
