@@ -8,6 +8,9 @@ import type { ZodType, z } from "zod";
 /** Scopes a request can have (DESIGN §5): a rule with any other scope would never be met. */
 export const SCOPES = ["identity", "provider_contact", "reviews", "uploads"] as const;
 
+/** The scope that takes effect only thirty days after the request: until then its rows are pending, and loaded. */
+export const DEFERRED_SCOPE = "provider_contact";
+
 export const TRUNCATE_UNITS = ["year", "quarter", "month", "week", "day", "hour"] as const;
 export const REDACT_KINDS = ["email", "phone", "names"] as const;
 

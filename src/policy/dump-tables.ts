@@ -1,0 +1,125 @@
+/**
+ * Which class of the policy each table with data falls under. A partition takes its own, or that of the nearest
+ * partitioned table above it.
+ *
+ * Invariant: identity is the TABLE DATA entry's namespace and tag, which are exact; a COPY into the partition root
+ * (`--load-via-partition-root`) still belongs to the leaf it was read from.
+ */
+
+import type { TocEntry } from "../archive/model.ts";
+import { type CoveredTable, type Policy, type TableName, tableKey } from "./model.ts";
+import { sameTable } from "./names.ts";
+import type { Problems } from "./problems.ts";
+import type { DumpSchema } from "./table-definition.ts";
+
+/** Reads a COPY statement (copy/statement.ts); `schema` is empty when the statement names none. */
+export type ParseCopy = (statement: string) => { schema: string; table: string; columns: readonly string[] };
+
+/** The tables of a dump that have data, classified; and by every name that stands for them. */
+export class DumpTables {
+  readonly covered: readonly CoveredTable[];
+  readonly #members = new Map<string, CoveredTable[]>();
+  readonly #schema: DumpSchema;
+
+  constructor(covered: readonly { table: CoveredTable; ancestors: readonly TableName[] }[], schema: DumpSchema) {
+    this.#schema = schema;
+    this.covered = covered.map(({ table }) => table);
+    for (const { table, ancestors } of covered) {
+      for (const name of [table.name, ...ancestors]) {
+        const members = this.#members.get(tableKey(name)) ?? [];
+        members.push(table);
+        this.#members.set(tableKey(name), members);
+      }
+    }
+  }
+
+  /** Tables with data that a name stands for: the table itself, or all partitions below it. */
+  membersOf(name: TableName): readonly CoveredTable[] {
+    return this.#members.get(tableKey(name)) ?? [];
+  }
+
+  /** The tables whose rule governs the data a name stands for, each once. */
+  ownersOf(name: TableName): readonly CoveredTable[] {
+    return distinctOwners(this.membersOf(name));
+  }
+
+  /** The name stands for something in the dump, with or without data. */
+  has(name: TableName): boolean {
+    return this.#members.has(tableKey(name)) || this.#schema.has(name);
+  }
+}
+
+/** One table for each rule owner, in order. */
+export function distinctOwners(tables: readonly CoveredTable[]): readonly CoveredTable[] {
+  return [...new Map(tables.map((table) => [tableKey(table.ruleOf), table])).values()];
+}
+
+/** Classifies every TABLE DATA entry; reports tables the policy does not know, and tables the dump does not know. */
+export function classifyTables(
+  policy: Policy,
+  toc: readonly TocEntry[],
+  schema: DumpSchema,
+  parseCopy: ParseCopy,
+  problems: Problems,
+): DumpTables {
+  const covered: { table: CoveredTable; ancestors: readonly TableName[] }[] = [];
+  const known = new Set<string>();
+  for (const entry of toc.filter(({ desc }) => desc === "TABLE DATA")) {
+    const name = { schema: entry.namespace ?? "", name: entry.tag };
+    const copy = entry.copyStmt === null ? null : parseCopy(entry.copyStmt);
+    const ancestors = withCopyTarget(schema.ancestors(name), name, copy, entry);
+    for (const each of [name, ...ancestors]) {
+      known.add(tableKey(each));
+    }
+    const owner = [name, ...ancestors].find((each) => policy.tables.has(tableKey(each)));
+    const rule = owner && policy.tables.get(tableKey(owner))?.rule;
+    if (owner === undefined || rule === undefined) {
+      problems.add(name, "is in the dump and not in the policy", unclassifiedHint(ancestors));
+      continue;
+    }
+    covered.push({ table: coverTable(entry, name, rule, owner, copy?.columns ?? [], schema), ancestors });
+  }
+  for (const { name } of policy.tables.values()) {
+    if (!known.has(tableKey(name)) && !schema.has(name)) {
+      problems.add(name, "is in the policy and not in the dump", "take it out, or correct its name");
+    }
+  }
+  return new DumpTables(covered, schema);
+}
+
+function coverTable(
+  entry: TocEntry,
+  name: TableName,
+  rule: CoveredTable["rule"],
+  ruleOf: TableName,
+  copyColumns: readonly string[],
+  schema: DumpSchema,
+): CoveredTable {
+  const columns = new Map(schema.table(name)?.columns.map((column) => [column.name, column]));
+  for (const column of copyColumns) {
+    if (!columns.has(column)) {
+      columns.set(column, { name: column, type: null, notNull: false, generated: false });
+    }
+  }
+  return { dumpId: entry.dumpId, name, copyColumns, columns, rule, ruleOf };
+}
+
+/** A data-only dump has no TABLE ATTACH entries, but a COPY into the root still names it. */
+function withCopyTarget(
+  ancestors: readonly TableName[],
+  name: TableName,
+  copy: { schema: string; table: string } | null,
+  entry: TocEntry,
+): readonly TableName[] {
+  if (copy === null) {
+    return ancestors;
+  }
+  const target = { schema: copy.schema === "" ? (entry.namespace ?? "") : copy.schema, name: copy.table };
+  return [name, ...ancestors].some((each) => sameTable(each, target)) ? ancestors : [...ancestors, target];
+}
+
+function unclassifiedHint(ancestors: readonly TableName[]): string {
+  return ancestors.length === 0
+    ? "classify it: a rule, unaffected or skip_data"
+    : "classify it or the partitioned table it belongs to: a rule, unaffected or skip_data";
+}
