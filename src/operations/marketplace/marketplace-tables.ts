@@ -100,11 +100,7 @@ export const marketplaceTables = {
     "payload jsonb NOT NULL",
     "occurred_at timestamp with time zone NOT NULL",
   ],
-  sessions: [
-    "token text NOT NULL",
-    "user_id bigint NOT NULL",
-    "seen_at timestamp with time zone NOT NULL",
-  ],
+  sessions: ["token text NOT NULL", "user_id bigint NOT NULL", "seen_at timestamp with time zone NOT NULL"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type MarketplaceTable = keyof typeof marketplaceTables;
@@ -117,3 +113,42 @@ export function copyColumns(table: MarketplaceTable): string[] {
   const lines: readonly string[] = marketplaceTables[table];
   return lines.filter((line) => !line.startsWith("CONSTRAINT ")).map((line) => line.slice(0, line.indexOf(" ")));
 }
+
+/** Primary keys, by table; all of one column. */
+export const keyColumn = (table: MarketplaceTable): string => (table === "sessions" ? "token" : "id");
+/** Their numbers come from a sequence of their own (serial), the others' from an identity column. */
+export const serialTables: readonly MarketplaceTable[] = ["courses", "providers"];
+
+export const foreignKeys: readonly [
+  child: MarketplaceTable,
+  column: string,
+  parent: MarketplaceTable,
+  onDelete?: string,
+][] = [
+  ["courses", "provider_id", "providers"],
+  ["invoices", "provider_id", "providers"],
+  ["invoices", "user_id", "users"],
+  ["lead_note_files", "note_id", "lead_notes", "CASCADE"],
+  ["lead_notes", "lead_id", "leads", "CASCADE"],
+  ["leads", "course_id", "courses"],
+  ["leads", "provider_id", "providers"],
+  ["leads", "user_id", "users"],
+  ["messages", "provider_id", "providers"],
+  ["messages", "user_id", "users"],
+  ["review_replies", "provider_id", "providers"],
+  ["review_replies", "review_id", "reviews", "CASCADE"],
+  ["reviews", "course_id", "courses"],
+  ["reviews", "user_id", "users"],
+  ["sessions", "user_id", "users", "CASCADE"],
+];
+
+export const indexes: readonly [name: string, definition: string, table: MarketplaceTable][] = [
+  ["events_occurred_at_idx", "public.events USING btree (occurred_at)", "events"],
+  ["events_user_idx", "public.events USING btree (((payload #>> '{user,id}'::text[])))", "events"],
+  ["lead_notes_lead_id_idx", "public.lead_notes USING btree (lead_id)", "lead_notes"],
+  ["leads_email_idx", "public.leads USING btree (lower(email))", "leads"],
+  ["leads_provider_id_created_at_idx", "public.leads USING btree (provider_id, created_at)", "leads"],
+  ["messages_user_id_idx", "public.messages USING btree (user_id)", "messages"],
+  ["reviews_course_id_idx", "public.reviews USING btree (course_id)", "reviews"],
+  ["users_email_key", "public.users USING btree (lower(email))", "users"],
+];
