@@ -1,0 +1,275 @@
+/**
+ * Where each entry's block lies in a custom archive's file: what the TOC claims, and what reading has proven.
+ *
+ * Invariants: a claimed position (offset state 2) counts only once the block found there names the entry; claims that
+ * fail are dropped and the position is looked for from the first block on, remembering all that is passed.
+ */
+
+import { ArchiveDamaged } from "../errors.ts";
+import { BLOCK_DATA, BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
+import { ByteReader } from "./byte-reader.ts";
+import { damagedAt } from "./damage.ts";
+import { LargeObjectStream } from "./large-objects.ts";
+import type { ArchiveHeader, ByteSource, StoredSize, TocEntry } from "./model.ts";
+
+/** Dump IDs a message names at most. */
+const NAMED_IDS = 20;
+
+export interface BlockMapContents {
+  readonly header: ArchiveHeader;
+  readonly entry: ReadonlyMap<number, TocEntry>;
+  readonly dataStart: number;
+}
+
+/** A reader that stands behind the header of one entry's block. */
+export interface OpenBlock {
+  readonly reader: ByteReader;
+  /** Absolute offset of the block's type byte. */
+  readonly offset: number;
+}
+
+export class BlockMap {
+  readonly dataStart: number;
+  /** Bytes behind the last block, once a pass has ended. */
+  trailingBytes = 0;
+  readonly #source: ByteSource;
+  readonly #header: ArchiveHeader;
+  readonly #entry: ReadonlyMap<number, TocEntry>;
+  readonly #withData: readonly TocEntry[];
+  /** Claimed or proven. */
+  readonly #positions = new Map<number, number>();
+  readonly #proven = new Set<number>();
+  readonly #ends = new Map<number, number>();
+  #sorted: readonly number[] | null = null;
+  #scan: Pass;
+  #scanOffset: number;
+  #scanning: Promise<void> = Promise.resolve();
+
+  constructor(source: ByteSource, contents: BlockMapContents) {
+    this.#source = source;
+    this.#header = contents.header;
+    this.#entry = contents.entry;
+    this.dataStart = contents.dataStart;
+    this.#withData = [...contents.entry.values()].filter((entry) => entry.hasData);
+    for (const entry of this.#withData) {
+      if (entry.offset !== null && entry.offset >= this.dataStart && entry.offset < source.size) {
+        this.#positions.set(entry.dumpId, entry.offset);
+      }
+    }
+    this.#scan = this.newPass();
+    this.#scanOffset = this.dataStart;
+  }
+
+  /** Every entry with data has a position. */
+  get complete(): boolean {
+    return this.#positions.size === this.#withData.length;
+  }
+
+  /** Bytes from the block's start to its end, or to the next block; `null` while positions are missing. */
+  storedSize(entry: TocEntry): StoredSize {
+    const start = this.#positions.get(entry.dumpId);
+    const end = this.#ends.get(entry.dumpId) ?? this.#nextPosition(entry.dumpId);
+    return start === undefined || end === null ? null : end - start;
+  }
+
+  /** Opens the block of an entry with data. @throws ArchiveDamaged when the file does not hold it. */
+  async open(entry: TocEntry, signal: AbortSignal | undefined): Promise<OpenBlock> {
+    if (!entry.hasData) {
+      throw new RangeError(`dump ID ${entry.dumpId} has no data`);
+    }
+    const claimed = await this.#tryOpen(entry, signal);
+    if (claimed !== null) {
+      return claimed;
+    }
+    const scan = this.#scanning.then(() => this.#scanFor(entry.dumpId, signal));
+    this.#scanning = scan.catch(() => undefined);
+    await scan;
+    const found = await this.#tryOpen(entry, signal);
+    if (found === null) {
+      throw damagedAt("bad_block", `no block of dump ID ${entry.dumpId}`, this.#positions.get(entry.dumpId) ?? 0);
+    }
+    return found;
+  }
+
+  /** Streams from an absolute offset. Bytes up to `likelyEnd` are asked for first, the rest only when they are needed. */
+  readFrom(start: number, likelyEnd: number | null, signal: AbortSignal | undefined): ByteReader {
+    return new ByteReader(ranges(this.#source, start, likelyEnd ?? this.#source.size, signal), start, signal);
+  }
+
+  /** The bookkeeping of one pass over all blocks. */
+  newPass(): Pass {
+    return new Pass(this.#withData, this.#entry, {
+      met: (entry, offset) => {
+        if (this.#positions.get(entry.dumpId) !== offset) {
+          this.#positions.set(entry.dumpId, offset);
+          this.#sorted = null;
+        }
+        this.#proven.add(entry.dumpId);
+      },
+      ended: (entry, offset) => this.#ends.set(entry.dumpId, offset),
+      done: (offset) => {
+        this.trailingBytes = Math.max(0, this.#source.size - offset);
+      },
+    });
+  }
+
+  /** Opens at the position at hand; `null` when there is none or when it was only claimed and is wrong. */
+  async #tryOpen(entry: TocEntry, signal: AbortSignal | undefined): Promise<OpenBlock | null> {
+    const offset = this.#positions.get(entry.dumpId);
+    if (offset === undefined) {
+      return null;
+    }
+    const likelyEnd = this.#ends.get(entry.dumpId) ?? this.#nextPosition(entry.dumpId);
+    const reader = this.readFrom(offset, likelyEnd, signal);
+    const block = await this.#headerOrNull(reader);
+    if (block !== null && block.dumpId === entry.dumpId && block.type === blockTypeOf(entry)) {
+      this.#proven.add(entry.dumpId);
+      return { reader, offset };
+    }
+    await reader.close();
+    if (!this.#proven.has(entry.dumpId)) {
+      this.#positions.delete(entry.dumpId);
+      this.#sorted = null;
+    }
+    return null;
+  }
+
+  async #headerOrNull(reader: ByteReader): Promise<BlockHeader | null> {
+    try {
+      return await readBlockHeader(reader, this.#header);
+    } catch (error) {
+      if (error instanceof ArchiveDamaged) {
+        return null; // what stands at a wrong position may be anything
+      }
+      await reader.close();
+      throw error;
+    }
+  }
+
+  /** Reads on from where the last scan stopped, to the block of `dumpId`. */
+  async #scanFor(dumpId: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#proven.has(dumpId)) {
+      return;
+    }
+    const reader = this.readFrom(this.#scanOffset, null, signal);
+    try {
+      for (;;) {
+        const block = await readBlockHeader(reader, this.#header);
+        if (block === null) {
+          throw this.#scan.missing(reader.offset);
+        }
+        const entry = this.#scan.met(block);
+        if (entry.dumpId === dumpId) {
+          return;
+        }
+        await this.#skip(reader, entry);
+        this.#scan.ended(entry, reader.offset);
+        this.#scanOffset = reader.offset;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #skip(reader: ByteReader, entry: TocEntry): Promise<void> {
+    if (blockTypeOf(entry) === BLOCK_LARGE_OBJECTS) {
+      await new LargeObjectStream(reader, this.#header, "block").skipRest();
+    } else {
+      await new ChunkStream(reader, this.#header).skipRest();
+    }
+  }
+
+  /** The next block's position, the file's end for the last one; `null` while positions are missing. */
+  #nextPosition(dumpId: number): number | null {
+    const start = this.#positions.get(dumpId);
+    if (!this.complete || start === undefined) {
+      return null;
+    }
+    this.#sorted ??= [...this.#positions.values()].sort((one, other) => one - other);
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#sorted[middle]! <= start) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return this.#sorted[low] ?? this.#source.size;
+  }
+}
+
+interface PassEvents {
+  met(entry: TocEntry, offset: number): void;
+  ended(entry: TocEntry, offset: number): void;
+  done(offset: number): void;
+}
+
+/** One pass over the blocks: which are still to come, and what may not come. */
+export class Pass {
+  readonly #missing: Set<number>;
+  readonly #entry: ReadonlyMap<number, TocEntry>;
+  readonly #events: PassEvents;
+
+  constructor(expected: readonly TocEntry[], entry: ReadonlyMap<number, TocEntry>, events: PassEvents) {
+    this.#missing = new Set(expected.map((item) => item.dumpId));
+    this.#entry = entry;
+    this.#events = events;
+  }
+
+  /** All blocks were met; what follows them is no part of the archive. */
+  get done(): boolean {
+    return this.#missing.size === 0;
+  }
+
+  /** The entry a block belongs to. @throws ArchiveDamaged for a block that the TOC does not announce. */
+  met(block: BlockHeader): TocEntry {
+    const entry = this.#entry.get(block.dumpId);
+    if (entry === undefined || !entry.hasData) {
+      throw damagedAt("bad_block", `block of unknown dump ID ${block.dumpId}`, block.offset);
+    }
+    if (!this.#missing.has(block.dumpId)) {
+      throw damagedAt("bad_block", `second block of dump ID ${block.dumpId}`, block.offset);
+    }
+    if (block.type !== blockTypeOf(entry)) {
+      throw damagedAt("bad_block", `block type ${block.type} for dump ID ${block.dumpId}`, block.offset);
+    }
+    this.#events.met(entry, block.offset);
+    return entry;
+  }
+
+  /** The block of `entry` has been read up to `offset`. */
+  ended(entry: TocEntry, offset: number): void {
+    this.#missing.delete(entry.dumpId);
+    this.#events.ended(entry, offset);
+    if (this.done) {
+      this.#events.done(offset);
+    }
+  }
+
+  /** The file ended at `offset` although blocks are missing. */
+  missing(offset: number): ArchiveDamaged {
+    const ids = [...this.#missing];
+    const named = ids.slice(0, NAMED_IDS).join(", ");
+    const more = ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : "";
+    return damagedAt("truncated", `archive ends without the data of dump ID ${named}${more}`, offset);
+  }
+}
+
+/** The type of the block that an entry with data has. */
+export function blockTypeOf(entry: TocEntry): number {
+  return entry.desc === "BLOBS" ? BLOCK_LARGE_OBJECTS : BLOCK_DATA;
+}
+
+async function* ranges(
+  source: ByteSource,
+  start: number,
+  likelyEnd: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  yield* source.read(start, likelyEnd, signal);
+  if (likelyEnd < source.size) {
+    yield* source.read(likelyEnd, source.size, signal);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * Picks the stream codec of a block. Each codec turns an AsyncIterable of compressed bytes into one of plain bytes, or
+ * the reverse, at the consumer's pace.
+ */
+
+import { lz4Decode, lz4Store } from "./lz4.ts";
+import type { ArchiveCompression } from "./model.ts";
+import { zlibDecode, zlibEncode } from "./zlib-stream.ts";
+import { zstdDecode, zstdEncode } from "./zstd.ts";
+
+/** `where` names the block for errors. */
+export function decompress(
+  compression: ArchiveCompression,
+  input: AsyncGenerator<Buffer, void, undefined>,
+  where: string,
+): AsyncGenerator<Buffer, void, undefined> {
+  switch (compression) {
+    case "none":
+      return input;
+    case "gzip":
+      return zlibDecode(input, where);
+    case "lz4":
+      return lz4Decode(input, where);
+    case "zstd":
+      return zstdDecode(input, where);
+  }
+}
+
+/** `level` is the algorithm's own; `undefined` its default. lz4 is written as stored blocks and has no level. */
+export function compress(
+  compression: ArchiveCompression,
+  input: AsyncIterable<Buffer>,
+  level: number | undefined,
+): AsyncIterable<Buffer> {
+  switch (compression) {
+    case "none":
+      return input;
+    case "gzip":
+      return zlibEncode(input, level ?? -1);
+    case "lz4":
+      return lz4Store(input);
+    case "zstd":
+      return zstdEncode(input, level);
+  }
+}

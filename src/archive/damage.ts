@@ -1,0 +1,28 @@
+/**
+ * Words for a damaged archive: every error of this folder is made here, so that each one says where it was found.
+ * Invariant: no message quotes bytes of the archive beyond numbers, format names and encodings.
+ */
+
+import { ArchiveDamaged } from "../errors.ts";
+
+const OTHER_BACKUP = "the file is incomplete or was altered; restore another backup, or copy this one again";
+
+/** Damage found at an absolute byte offset of the file. */
+export function damagedAt(code: string, fact: string, offset: number, cause?: unknown): ArchiveDamaged {
+  return new ArchiveDamaged(`${fact} at byte ${offset}`, { code, hint: OTHER_BACKUP, cause });
+}
+
+/** The file ends where more must follow. `offset` is its end. */
+export function truncatedAt(what: string, offset: number): ArchiveDamaged {
+  return damagedAt("truncated", `archive ends inside ${what}`, offset);
+}
+
+/** Damage of a compressed stream: its decoder knows the block, not the byte. */
+export function damagedStream(code: string, fact: string, where: string, cause?: unknown): ArchiveDamaged {
+  return new ArchiveDamaged(`${fact} in ${where}`, { code, hint: OTHER_BACKUP, cause });
+}
+
+/** Something this version cannot read, though it may be sound. */
+export function unsupported(code: string, fact: string, hint: string): ArchiveDamaged {
+  return new ArchiveDamaged(fact, { code, hint });
+}
