@@ -3,7 +3,8 @@ import { createSecretKey, generateKeyPairSync, randomBytes, randomUUID } from "n
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LedgerRefused } from "../errors.ts";
-import { EPOCH_KEY_BYTES, KeySet, keyIdOf, parseKeySet, type SigningKey } from "./key-set.ts";
+import { EPOCH_KEY_BYTES, formatKeyFile, keyIdOf, parseKeyFile, type SigningKey } from "./key-file-text.ts";
+import { KeySet } from "./key-set.ts";
 
 /** A key file takes a few KB; anything much larger is something else. */
 const MAX_KEY_FILE_BYTES = 1024 * 1024;
@@ -19,6 +20,7 @@ export function generateKeySet(): KeySet {
     currentEpoch: 1,
     checkpoint: generateSigningKey(),
     evidence: generateSigningKey(),
+    trustedCheckpointKeys: new Map(),
   });
 }
 
@@ -36,7 +38,7 @@ export async function createKeyFile(path: string, keys: KeySet): Promise<void> {
     throw cannotCreate(path, error);
   });
   try {
-    await file.writeFile(keys.toFileText());
+    await file.writeFile(formatKeyFile(keys.parts));
     await file.sync();
   } finally {
     await file.close();
@@ -72,7 +74,7 @@ export async function loadKeyFile(path: string): Promise<KeySet> {
         hint: "check ledger.key_file",
       });
     }
-    return parseKeySet(await file.readFile("utf8"), path);
+    return new KeySet(parseKeyFile(await file.readFile("utf8"), path));
   } finally {
     await file.close();
   }

@@ -15,5 +15,6 @@ export function testKeySet(epochs: readonly number[] = [1], ledgerId = "test-led
     currentEpoch: epochs.at(-1)!,
     checkpoint: testSigningKey(),
     evidence: testSigningKey(),
+    trustedCheckpointKeys: new Map(),
   });
 }
