@@ -29,6 +29,8 @@ export interface TypeFacts {
   readonly maxLength: number | null;
   /** The type behind domains, as pg_dump writes it, without modifiers. */
   readonly base: string | null;
+  /** The same with modifiers. */
+  readonly full: string | null;
 }
 
 const KINDS: Readonly<Record<string, TypeKind>> = {
@@ -87,11 +89,11 @@ export class TypeCatalog {
   #facts(type: string | null, depth: number): TypeFacts {
     // A domain over itself cannot exist; a damaged dump could claim one.
     if (type === null || depth > 32) {
-      return { kind: "unknown", notNull: false, maxLength: null, base: null };
+      return { kind: "unknown", notNull: false, maxLength: null, base: null, full: null };
     }
     const length = /\((\d+)\)$/.exec(type)?.[1];
     const base = type.replace(/\([\d,]+\)/, "");
-    const plain = { notNull: false, maxLength: length === undefined ? null : Number(length), base };
+    const plain = { notNull: false, maxLength: length === undefined ? null : Number(length), base, full: type };
     if (type.endsWith("[]")) {
       return { ...plain, kind: "structured", maxLength: null };
     }
@@ -116,12 +118,12 @@ export class TypeCatalog {
         return { ...behind, notNull: behind.notNull || notNull };
       }
       if ("CompositeTypeStmt" in statement || "CreateRangeStmt" in statement) {
-        return { kind: "structured", notNull: false, maxLength: null, base };
+        return { kind: "structured", notNull: false, maxLength: null, base, full: base };
       }
       if ("CreateEnumStmt" in statement) {
-        return { kind: "other", notNull: false, maxLength: null, base };
+        return { kind: "other", notNull: false, maxLength: null, base, full: base };
       }
     }
-    return { kind: entry.desc === "DOMAIN" ? "unknown" : "other", notNull: false, maxLength: null, base };
+    return { kind: entry.desc === "DOMAIN" ? "unknown" : "other", notNull: false, maxLength: null, base, full: base };
   }
 }

@@ -282,6 +282,19 @@ describe("columns", () => {
     );
   });
 
+  test("a domain's type is what the rows are read as", async () => {
+    const dump = new DumpBuilder()
+      .entry("DOMAIN", "public", "moment", "CREATE DOMAIN public.moment AS timestamp(3) with time zone NOT NULL;\n")
+      .table("public.users", "id bigint, at public.moment, several public.moment[]");
+    const { tables } = await cover(
+      "  public.users: { match: { account_id: id }, created_at: at, action: delete }\n",
+      dump,
+    );
+    const columns = [...tables.values()][0]?.columns;
+    expect(columns?.get("at")).toMatchObject({ type: "timestamp(3) with time zone", notNull: true });
+    expect(columns?.get("several")?.type).toBe("public.moment[]");
+  });
+
   test("without a definition, what needs a type refuses", async () => {
     const dump = new DumpBuilder().data("public.users", ["id", "created_at"]);
     expect(

@@ -6,7 +6,7 @@ import type { DumpTables } from "./dump-tables.ts";
 import type { ColumnChange, CoveredTable, ForeignKey, TableClass, ViaReference } from "./model.ts";
 import { columnLabel, sameTable, tableLabel } from "./names.ts";
 import type { Problems } from "./problems.ts";
-import { DEFERRED_SCOPE } from "./schema.ts";
+import { ANONYMISED_SCOPE, DEFERRED_SCOPE } from "./schema.ts";
 
 /** What is wrong with a child's class, given that rows of `parent` may be deleted; `undefined` when nothing is. */
 export function danglingProblem(
@@ -115,7 +115,10 @@ function changesOf(rule: TableClass): readonly ReadonlyMap<string, ColumnChange>
 
 /** Rows of the table may be missing after a run: deleted by the rule, or because a request asks for more than anonymising. */
 export function mayLoseRows(rule: TableClass): boolean {
-  return rule.kind === "rule" && (rule.action === "delete" || (rule.action === "anonymise" && rule.scope !== null));
+  if (rule.kind !== "rule") {
+    return false;
+  }
+  return rule.action === "delete" || (rule.action === "anonymise" && rule.scope === ANONYMISED_SCOPE);
 }
 
 /** The pairs of a reference, whatever order they are written in. */

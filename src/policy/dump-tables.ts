@@ -7,7 +7,7 @@
  */
 
 import type { TocEntry } from "../archive/model.ts";
-import { type CoveredTable, type Policy, type TableName, tableKey } from "./model.ts";
+import { type ColumnDefinition, type CoveredTable, type Policy, type TableName, tableKey } from "./model.ts";
 import { sameTable } from "./names.ts";
 import type { Problems } from "./problems.ts";
 import type { DumpSchema } from "./table-definition.ts";
@@ -95,13 +95,19 @@ function coverTable(
   copyColumns: readonly string[],
   schema: DumpSchema,
 ): CoveredTable {
-  const columns = new Map(schema.table(name)?.columns.map((column) => [column.name, column]));
+  const columns = new Map(schema.table(name)?.columns.map((column) => [column.name, behindDomain(column, schema)]));
   for (const column of copyColumns) {
     if (!columns.has(column)) {
       columns.set(column, { name: column, type: null, notNull: false, generated: false });
     }
   }
   return { dumpId: entry.dumpId, name, copyColumns, columns, rule, ruleOf };
+}
+
+/** A column of a domain is read and compared as what stands behind the domain. */
+function behindDomain(column: ColumnDefinition, schema: DumpSchema): ColumnDefinition {
+  const facts = schema.types.facts(column.type);
+  return { ...column, type: facts.full ?? column.type, notNull: column.notNull || facts.notNull };
 }
 
 /** A data-only dump has no TABLE ATTACH entries, but a COPY into the root still names it. */

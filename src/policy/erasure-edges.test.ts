@@ -191,7 +191,7 @@ describe("foreign keys to rows that may be deleted", () => {
     await expect(cover([together, ...leads("").slice(1)], shop())).resolves.toBeDefined();
   });
 
-  test("an anonymised parent may be deleted on request; one that only follows its parent may not", async () => {
+  test("an anonymised review may be deleted on request; what is anonymised in another scope, or only follows its parent, may not", async () => {
     const dump = () =>
       shop()
         .table("public.lines", "id bigint, order_id bigint")
@@ -205,6 +205,12 @@ describe("foreign keys to rows that may be deleted", () => {
         dump(),
       ),
     ).toContain("rows of public.orders may be deleted");
+    await expect(
+      cover(
+        rules("{ match: { account_id: user_id }, no_time: erase, action: anonymise, set: { user_id: null } }"),
+        dump(),
+      ),
+    ).resolves.toBeDefined();
     await expect(
       cover(rules("{ via: public.users, action: anonymise, set: { user_id: null } }"), dump()),
     ).resolves.toBeDefined();

@@ -117,7 +117,7 @@ export interface CoveredTable {
   readonly name: TableName;
   /** Columns of the COPY statement, in order. */
   readonly copyColumns: readonly string[];
-  /** By name; types may be `null` when the dump holds no CREATE TABLE for it. */
+  /** By name, domains replaced by what stands behind them; types may be `null` when the dump holds no CREATE TABLE for it. */
   readonly columns: ReadonlyMap<string, ColumnDefinition>;
   readonly rule: TableClass;
   /** Table whose rule applies: itself, or the partitioned ancestor that the policy names. */

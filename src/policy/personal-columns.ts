@@ -23,7 +23,7 @@ const PATTERNS: readonly (readonly [PersonalKind, RegExp])[] = [
   ["network", /\b(ip|ip address|remote addr|user agent|mac address|device id|fingerprint|session id)\b/],
   [
     "name",
-    /\b(first ?name|last ?name|full ?name|sur ?name|family name|given name|voornaam|achternaam|vorname|nachname|user ?name|nick ?name|display name|author|contact name|customer name|login)\b|^name$/,
+    /\b(first ?name|last ?name|full ?name|sur ?name|family name|given name|voornaam|achternaam|vorname|nachname|user ?name|nick ?name|display name|author|(contact|customer|billing|holder|person) name|login)\b|^name$/,
   ],
   [
     "address",

@@ -11,6 +11,9 @@ export const SCOPES = ["identity", "provider_contact", "reviews", "uploads"] as 
 /** The scope that takes effect only thirty days after the request: until then its rows are pending, and loaded. */
 export const DEFERRED_SCOPE = "provider_contact";
 
+/** The scope that is anonymised by default: only there can a request ask for deletion instead. */
+export const ANONYMISED_SCOPE = "reviews";
+
 export const TRUNCATE_UNITS = ["year", "quarter", "month", "week", "day", "hour"] as const;
 export const REDACT_KINDS = ["email", "phone", "names"] as const;
 
