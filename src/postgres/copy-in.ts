@@ -47,8 +47,12 @@ export async function copyIn(
   const sql = options.truncate === undefined ? copy : `TRUNCATE TABLE ONLY ${options.truncate};\n${copy}`;
   const chunks = evenChunks(data)[Symbol.asyncIterator]();
   const stream = connection.submit(from(sql), options.what);
+  let refused = false;
   const server = new Promise<never>((_, reject) => {
-    stream.on("error", (error) => reject(connection.failure(error, options.what)));
+    stream.on("error", (error) => {
+      refused = true;
+      reject(connection.failure(error, options.what));
+    });
   });
   // Only one of the waits below consumes it; without this an error between two waits would count as unhandled.
   server.catch(() => undefined);
@@ -66,21 +70,16 @@ export async function copyIn(
       next = await Promise.race([following, server]);
     }
   } catch (error) {
-    await giveUp(stream, server);
+    if (!refused) {
+      // CopyFail; its answer must have come before the connection is usable again.
+      stream.destroy(new Error("sanitize stopped the load"));
+      await server.catch(() => undefined);
+    }
     await chunks.return?.(undefined);
     throw error;
   }
   await Promise.race([new Promise<void>((resolve) => stream.end(() => resolve())), server]);
   return { rows: stream.rowCount, bytes };
-}
-
-/** CopyFail, then waits for the server's answer, so that the connection is usable again. A no-op when it failed by itself. */
-async function giveUp(stream: { destroy(error: Error): unknown }, server: Promise<never>): Promise<void> {
-  const settled = Symbol("pending");
-  const state = await Promise.race([server.then(null, () => null), Promise.resolve(settled)]);
-  if (state !== settled) return;
-  stream.destroy(new Error("sanitize stopped the load"));
-  await server.catch(() => undefined);
 }
 
 /** `COPY … FROM stdin;` with the encoding named, unless it is the connection's own. */
@@ -98,17 +97,17 @@ export async function* evenChunks(data: AsyncIterable<Buffer>): AsyncGenerator<B
   let small: Buffer[] = [];
   let size = 0;
   for await (const chunk of data) {
-    if (chunk.length + size < SMALL) {
-      if (chunk.length > 0) small.push(chunk);
+    if (chunk.length > 0 && chunk.length < SMALL) {
+      small.push(chunk);
       size += chunk.length;
-      continue;
     }
-    if (small.length > 0) {
+    if (size >= SMALL || (size > 0 && chunk.length >= SMALL)) {
       yield Buffer.concat(small, size);
       small = [];
       size = 0;
     }
+    if (chunk.length < SMALL) continue;
     for (let start = 0; start < chunk.length; start += LARGE) yield chunk.subarray(start, start + LARGE);
   }
-  if (small.length > 0) yield Buffer.concat(small, size);
+  if (size > 0) yield Buffer.concat(small, size);
 }

@@ -160,7 +160,7 @@ function placeOf(refused: ServerError): string {
 }
 
 function isRaised(where: string | undefined): boolean {
-  return where !== undefined && !/^COPY /.test(where);
+  return where !== undefined && !where.startsWith("COPY ");
 }
 
 function namesOf(refused: ServerError): { table?: string; column?: string; constraint?: string } {

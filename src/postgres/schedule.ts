@@ -8,6 +8,7 @@
  * have settled. A cycle does not hang: what is left runs alone, in the order given.
  */
 import { throwIfAborted } from "../errors.ts";
+import { abortReason } from "./failure.ts";
 
 export interface Task {
   readonly id: number;
@@ -65,7 +66,7 @@ class Schedule<T extends Task> {
   }
 
   async execute(workers: number): Promise<void> {
-    const stop = () => this.#fail(this.#outer?.reason);
+    const stop = () => this.#outer && this.#fail(abortReason(this.#outer));
     this.#outer?.addEventListener("abort", stop, { once: true });
     try {
       const idle = Array.from({ length: workers }, (_, index) => workers - 1 - index);
@@ -77,7 +78,6 @@ class Schedule<T extends Task> {
     } finally {
       this.#outer?.removeEventListener("abort", stop);
     }
-    throwIfAborted(this.#outer);
     if (this.#failure !== null) throw this.#failure.error;
   }
 
