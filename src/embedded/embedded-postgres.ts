@@ -55,7 +55,7 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
     await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flag: "wx" });
     await giveTo(user, directory, [passwordFile, join(directory, "owner")]);
     const binaries = await nativeBinaries(user, join(directory, "native"));
-    await makeCluster(binaries, user, directory, passwordFile);
+    await makeCluster(binaries, user, directory, passwordFile, options.signal);
     await rm(passwordFile);
     const { signal, settings = {}, port } = options;
     const server = await startServer({ binaries, user, directory, port, settings, signal });
@@ -79,13 +79,15 @@ export async function startEmbedded(options: EmbeddedOptions = {}): Promise<Embe
   }
 }
 
-/** @throws TargetRefused `embedded_start`. */
+/** @throws TargetRefused `embedded_start`, Interrupted. */
 async function makeCluster(
   binaries: NativeBinaries,
   user: OsUser | null,
   directory: string,
   passwordFile: string,
+  signal: AbortSignal | undefined,
 ): Promise<void> {
+  throwIfAborted(signal);
   // From 17 on the server has a C.UTF-8 of its own, the same on every operating system; 18 turned page checksums on.
   const locale = binaries.major >= 17 ? ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] : [];
   const checksums = binaries.major >= 18 ? ["--no-data-checksums"] : [];
@@ -108,12 +110,14 @@ async function makeCluster(
         ...asUser(user),
         cwd: directory,
         env: { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" },
+        ...(signal === undefined ? {} : { signal }),
       },
     );
   } catch (cause) {
+    throwIfAborted(signal);
     throw new TargetRefused("the embedded PostgreSQL could not make its data directory", {
       code: "embedded_start",
-      hint: `look at the cause: initdb's own last words, in ${directory}`,
+      hint: "look at the cause: initdb's own last words",
       cause,
     });
   }

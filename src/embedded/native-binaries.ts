@@ -7,7 +7,7 @@
  */
 
 import { execFile } from "node:child_process";
-import { cp, mkdir, readFile, symlink } from "node:fs/promises";
+import { cp, lchown, mkdir, readdir, readFile, symlink } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
@@ -73,7 +73,7 @@ export async function nativeBinaries(user: OsUser | null, copyTo: string): Promi
     return asInstalled;
   }
   // Either a folder on the way is closed to `user` (a checkout below /root), or the libraries' links are missing.
-  await copyNative(installed, copyTo);
+  await copyNative(installed, copyTo, user);
   const copied = await versionOf(copyTo, user);
   if (copied instanceof Error) {
     throw new TargetRefused("the embedded PostgreSQL does not run on this machine", {
@@ -122,7 +122,7 @@ async function versionOf(directory: string, user: OsUser | null): Promise<Native
   }
 }
 
-async function copyNative(from: string, to: string): Promise<void> {
+async function copyNative(from: string, to: string, user: OsUser | null): Promise<void> {
   await mkdir(to, { mode: 0o755 });
   // Static libraries are for compiling extensions; they are a sixth of the size.
   await cp(from, to, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith(".a") });
@@ -133,6 +133,12 @@ async function copyNative(from: string, to: string): Promise<void> {
   for (const { source, target } of links) {
     // Both are written as native/lib/…, seen from the package's folder.
     await symlink(relative(dirname(target), source), join(to, relative("native", target))).catch(unlessPresent);
+  }
+  if (user !== null) {
+    // Whoever runs the server must be able to remove it all, also when we no longer can.
+    for (const path of ["", ...(await readdir(to, { recursive: true }))]) {
+      await lchown(join(to, path), user.uid, user.gid);
+    }
   }
 }
 
