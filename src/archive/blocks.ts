@@ -18,6 +18,8 @@ export const BLOCK_LARGE_OBJECTS = 3;
 const OUTPUT_BYTES = 256 * 1024;
 /** Chunks from this size on are passed on as slices of the source's buffer rather than copied. */
 const SLICE_BYTES = 64 * 1024;
+/** Room in the output below which it is given out. */
+const LEAST_ROOM_BYTES = 4096;
 
 export interface BlockHeader {
   readonly type: number;
@@ -104,43 +106,78 @@ export class ChunkStream {
     }
   }
 
-  /** Moves payload from the window into the output; gives it out when it is full, `null` when the window is used up. */
+  /** Takes payload out of the window; gives out a buffer that is ready, or `null` when the window is used up. */
   #collect(): Buffer | null {
-    const window = this.#reader.window;
     const headerSize = 1 + this.#intSize;
-    let at = 0;
-    let left = this.#chunkLeft;
-    let ready: Buffer | null = null;
-    while (ready === null) {
-      if (left === 0) {
-        if (window.length - at < headerSize) {
-          break;
+    for (;;) {
+      const window = this.#reader.window;
+      if (this.#chunkLeft === 0) {
+        if (window.length < headerSize) {
+          return null;
         }
-        left = this.#lengthAt(window, at);
-        at += headerSize;
-        if (left === 0) {
+        this.#chunkLeft = this.#lengthAt(window, 0, this.#reader.offset);
+        this.#reader.consume(headerSize);
+        if (this.#chunkLeft === 0) {
           this.#ended = true;
-          break;
+          return null;
         }
+        continue;
       }
-      const size = Math.min(left, window.length - at, OUTPUT_BYTES);
-      if (size === 0) {
-        break;
+      const inside = Math.min(this.#chunkLeft, window.length);
+      if (inside === 0) {
+        return null;
       }
-      if (size >= SLICE_BYTES && this.#used === 0) {
-        ready = window.subarray(at, at + size);
-        at += size;
-        left -= size;
-      } else {
-        const copied = this.#append(window, at, size);
-        at += copied;
-        left -= copied;
-        ready = this.#used === OUTPUT_BYTES || (size >= SLICE_BYTES && copied < size) ? this.#takeOutput() : null;
+      const slicing = inside >= SLICE_BYTES;
+      if (this.#used > 0 && (slicing || OUTPUT_BYTES - this.#used < LEAST_ROOM_BYTES)) {
+        return this.#takeOutput();
+      }
+      if (slicing) {
+        const slice = window.subarray(0, Math.min(inside, OUTPUT_BYTES));
+        this.#chunkLeft -= slice.length;
+        this.#reader.consume(slice.length);
+        return slice;
+      }
+      this.#compact(window);
+      if (this.#ended) {
+        return null;
       }
     }
+  }
+
+  /**
+   * Copies a stretch of chunks at once, then closes the gaps that their headers leave: per row, moving bytes within a
+   * buffer costs a third of copying them between two.
+   */
+  #compact(window: Buffer): void {
+    this.#output ??= Buffer.allocUnsafeSlow(OUTPUT_BYTES);
+    const output = this.#output;
+    const start = this.#used;
+    const end = start + window.copy(output, start, 0, Math.min(window.length, OUTPUT_BYTES - start));
+    const headerSize = 1 + this.#intSize;
+    let from = start;
+    let to = start;
+    let left = this.#chunkLeft;
+    while (left < SLICE_BYTES || to === start) {
+      const size = Math.min(left, end - from);
+      if (to !== from) {
+        output.copyWithin(to, from, from + size);
+      }
+      to += size;
+      from += size;
+      left -= size;
+      if (left > 0 || end - from < headerSize) {
+        break;
+      }
+      left = this.#lengthAt(output, from, this.#reader.offset + from - start);
+      from += headerSize;
+      if (left === 0) {
+        this.#ended = true;
+        break;
+      }
+    }
+    this.#used = to;
     this.#chunkLeft = left;
-    this.#reader.consume(at);
-    return ready;
+    this.#reader.consume(from - start);
   }
 
   /** Steps over chunks that lie wholly in the window, down to a partial one or to the terminator. */
@@ -149,7 +186,7 @@ export class ChunkStream {
     const headerSize = 1 + this.#intSize;
     let at = 0;
     while (this.#chunkLeft === 0 && window.length - at >= headerSize) {
-      const length = this.#lengthAt(window, at);
+      const length = this.#lengthAt(window, at, this.#reader.offset + at);
       at += headerSize;
       if (length === 0) {
         this.#ended = true;
@@ -162,20 +199,13 @@ export class ChunkStream {
     this.#reader.consume(at);
   }
 
-  #lengthAt(window: Buffer, at: number): number {
-    const length = magnitudeAt(window, at + 1, this.#intSize);
-    if (length === null || length > 0x7fff_ffff || (window[at] !== 0 && length !== 0)) {
-      throw damagedAt("bad_chunk", "impossible chunk length", this.#reader.offset + at);
+  /** `offset` is the absolute position of what stands at `at`. */
+  #lengthAt(buffer: Buffer, at: number, offset: number): number {
+    const length = magnitudeAt(buffer, at + 1, this.#intSize);
+    if (length === null || length > 0x7fff_ffff || (buffer[at] !== 0 && length !== 0)) {
+      throw damagedAt("bad_chunk", "impossible chunk length", offset);
     }
     return length;
-  }
-
-  #append(window: Buffer, at: number, size: number): number {
-    this.#output ??= Buffer.allocUnsafeSlow(OUTPUT_BYTES);
-    const count = Math.min(size, OUTPUT_BYTES - this.#used);
-    window.copy(this.#output, this.#used, at, at + count);
-    this.#used += count;
-    return count;
   }
 
   #takeOutput(): Buffer | null {
