@@ -2,18 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { Interrupted, SanitizeError } from "../errors.ts";
 import { type EvidenceDocument, evidenceSchema, type RunOutcome } from "../evidence/document.ts";
+import { toolVersion } from "../version.ts";
 import type { RunContext } from "./settings.ts";
 
 type Findings = Partial<
   Pick<EvidenceDocument, "backup" | "ledger" | "policy" | "plan" | "tables" | "requests" | "large_objects" | "target" | "go_live" | "verification" | "advice">
 >;
 
-export const toolVersion = "0.1.0";
-
-/** Time-ordered and unguessable: `20261123t031500-9f3a1c`. Also part of the side database's name. */
+/** Time-ordered and unguessable: `20261123t031500_9f3a1c`. Also part of the side database's name. */
 export function newRunId(now: Date): string {
   const stamp = now.toISOString().replaceAll(/[-:]/g, "").replace(/\..*$/, "").toLowerCase();
-  return `${stamp}-${randomBytes(3).toString("hex")}`;
+  return `${stamp}_${randomBytes(3).toString("hex")}`;
 }
 
 export class Journal {
@@ -44,6 +43,11 @@ export class Journal {
     } finally {
       this.phases.push({ name, seconds: Number(process.hrtime.bigint() - started) / 1e9 });
     }
+  }
+
+  /** A step that was timed elsewhere. */
+  addPhase(name: string, seconds: number): void {
+    this.phases.push({ name, seconds });
   }
 
   document(outcome: RunOutcome, error?: unknown): EvidenceDocument {

@@ -7,7 +7,8 @@ import { parseCopyStatement } from "../copy/statement.ts";
 import { type ErasurePlan, planErasure } from "../erasure/plan.ts";
 import { PolicyRefused } from "../errors.ts";
 import type { LedgerEvidence } from "../evidence/document.ts";
-import { type KeySet, loadKeySet } from "../ledger/key-set.ts";
+import { loadKeyFile } from "../ledger/key-file.ts";
+import type { KeySet } from "../ledger/key-set.ts";
 import type { VerifiedLedger } from "../ledger/model.ts";
 import { verifyLedger } from "../ledger/verify.ts";
 import { coverPolicy } from "../policy/coverage.ts";
@@ -31,7 +32,7 @@ export interface Prepared {
 
 /** Fills the journal as it goes, so that a refusal's evidence shows how far it came. The backup's store stays open. */
 export async function prepare(run: RunContext, backupName: string, journal: Journal): Promise<Prepared> {
-  const keys = await loadKeySet(run.settings.ledger.keyFile);
+  const keys = await loadKeyFile(run.settings.ledger.keyFile);
   const ledger = await journal.phase("checking ledger", () => readLedger(run, keys));
   journal.add({ ledger: ledgerEvidence(ledger) });
   const policy = await readPolicy(run.settings.policyFile);

@@ -1,0 +1,72 @@
+/** The evidence as a person at a terminal reads it: what was done, table by table, and for whom. */
+import type { EvidenceDocument, TableEvidence } from "../evidence/document.ts";
+
+/** Columns aligned, numbers to the right. */
+export function alignedTable(header: readonly string[], rows: readonly (readonly string[])[], textColumns = 1): string {
+  const all = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => (column < textColumns ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+const headings: Readonly<Record<EvidenceDocument["outcome"], string>> = {
+  restored: "restored",
+  planned: "dry run: nothing was loaded",
+  verified: "verified: the backup can be restored",
+  refused: "refused",
+  failed: "failed",
+};
+
+export function evidenceText(evidence: EvidenceDocument): string {
+  const number = (value: number): string => value.toLocaleString("en");
+  const lines: string[] = [`${headings[evidence.outcome]} (run ${evidence.run})`];
+  if (evidence.backup) {
+    const hours = (evidence.backup.age_seconds / 3600).toFixed(1);
+    lines.push(`backup  ${evidence.backup.location}, ${hours} hours old`);
+  }
+  if (evidence.ledger) lines.push(`ledger  ${number(evidence.ledger.size)} records, head ${evidence.ledger.head.slice(0, 16)}`);
+  if (evidence.plan) lines.push(`plan    ${evidence.plan.digest.slice(0, 23)}`);
+  if (evidence.target) lines.push(`target  database ${evidence.target.database}`);
+  const tables = evidence.tables ?? [];
+  if (tables.length > 0) lines.push("", tableLines(tables, number));
+  const met = (evidence.requests ?? []).filter((request) => request.rows_erased + request.rows_anonymised + request.rows_pending > 0);
+  if (met.length > 0) {
+    const rows = met.slice(0, 20).map((request) => [
+      request.request_id,
+      request.state,
+      number(request.rows_erased),
+      number(request.rows_anonymised),
+      number(request.rows_pending),
+    ]);
+    lines.push("", alignedTable(["request", "state", "erased", "anonymised", "pending"], rows, 2));
+    if (met.length > 20) lines.push(`and ${number(met.length - 20)} more requests`);
+  }
+  if (evidence.large_objects && evidence.large_objects.erased > 0) {
+    lines.push("", `large objects erased: ${number(evidence.large_objects.erased)}`);
+  }
+  if (evidence.verification) {
+    const { survivors, values_checked, constraints } = evidence.verification;
+    lines.push("", `survivors: ${number(survivors)} in ${number(values_checked)} values read back; ${number(constraints)} constraints hold`);
+  }
+  return lines.join("\n");
+}
+
+function tableLines(tables: readonly TableEvidence[], number: (value: number) => string): string {
+  const rows = tables.map((table) => [
+    table.table.replaceAll(/[\r\n]/g, " "),
+    number(table.rows_read),
+    number(table.rows_kept),
+    number(table.rows_anonymised),
+    number(table.rows_erased),
+    number(table.rows_pending),
+  ]);
+  const sum = (of: (table: TableEvidence) => number): string => number(tables.reduce((total, table) => total + of(table), 0));
+  const total = ["all", sum((t) => t.rows_read), sum((t) => t.rows_kept), sum((t) => t.rows_anonymised), sum((t) => t.rows_erased), sum((t) => t.rows_pending)];
+  return alignedTable(["table", "read", "kept", "anonymised", "erased", "pending"], [...rows, total]);
+}

@@ -1,0 +1,62 @@
+/** What lies in the bucket: each backup with its age, its format, and whether it may be restored. */
+import { openArchive } from "../archive/open-archive.ts";
+import { SanitizeError } from "../errors.ts";
+import type { ObjectInfo, ObjectStore } from "../storage/contract.ts";
+import { openStore } from "../storage/open-store.ts";
+import { listBackups } from "./find-backup.ts";
+import { checkAge, checkSourceRegion, snapshotTime } from "./gates.ts";
+import type { RunContext } from "./settings.ts";
+
+export interface BackupDescription {
+  readonly key: string;
+  readonly size: number;
+  readonly snapshot_at: string;
+  readonly age_seconds: number;
+  /** For example `custom 1.16 zstd`; `null` when the object is no archive. */
+  readonly format: string | null;
+  readonly database: string | null;
+  readonly verdict: "restorable" | "too old" | "unreadable";
+  readonly reason: string | null;
+}
+
+/** Newest first. Reads each object's header, nothing else. @throws BackupRefused, SourceFailed. */
+export async function describeBackups(run: RunContext): Promise<BackupDescription[]> {
+  const store = await openStore(run.settings.source.location);
+  try {
+    await checkSourceRegion(store, run.settings.source);
+    const described: BackupDescription[] = [];
+    for (const object of await listBackups(store, run.signal)) described.push(await describe(store, object, run));
+    return described;
+  } finally {
+    store.close();
+  }
+}
+
+async function describe(store: ObjectStore, listed: ObjectInfo, run: RunContext): Promise<BackupDescription> {
+  const now = run.now();
+  const base = { key: listed.key, size: listed.size };
+  const unread = { snapshot_at: listed.lastModified.toISOString(), age_seconds: Math.round((now.getTime() - listed.lastModified.getTime()) / 1000) };
+  try {
+    const object = await store.open(listed.key);
+    const { header } = await openArchive(object, run.signal);
+    const snapshot = snapshotTime(header, object.info, run.settings.source, now);
+    const known = {
+      ...base,
+      snapshot_at: snapshot.at.toISOString(),
+      age_seconds: Math.round((now.getTime() - snapshot.at.getTime()) / 1000),
+      format: `${header.format} ${header.version} ${header.compression}`,
+      database: header.database,
+    };
+    try {
+      checkAge(snapshot, run.settings.limits.maxBackupAge, now, "at start");
+    } catch (error) {
+      if (error instanceof SanitizeError) return { ...known, verdict: "too old", reason: error.message };
+      throw error;
+    }
+    return { ...known, verdict: "restorable", reason: null };
+  } catch (error) {
+    // one bad object must not hide the others; what the network does is an error all the same
+    if (!(error instanceof SanitizeError) || error.exitCode === 8 || error.exitCode === 130) throw error;
+    return { ...base, ...unread, format: null, database: null, verdict: "unreadable", reason: error.message };
+  }
+}

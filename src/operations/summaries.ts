@@ -1,0 +1,48 @@
+/** Tallies and requests as evidence tells them. */
+import type { ErasurePlan } from "../erasure/plan.ts";
+import type { Tally } from "../erasure/tally.ts";
+import type { RequestEvidence, TableEvidence } from "../evidence/document.ts";
+
+/** One line for each table with data in the dump, in the dump's order. */
+export function tableEvidence(plan: ErasurePlan, tally: Tally): TableEvidence[] {
+  return [...plan.tables.values()].map((table) => {
+    const counts = tally.table(table.dumpId);
+    return {
+      table: table.label,
+      class: table.kind,
+      rows_read: counts.read,
+      rows_kept: counts.kept,
+      rows_anonymised: counts.anonymised,
+      rows_erased: counts.erased,
+      rows_pending: counts.pending,
+      rows_retained: counts.retained,
+      late_hits: counts.late,
+      ...(table.rule?.basis ? { basis: table.rule.basis } : {}),
+    };
+  });
+}
+
+/** One entry for each request of the ledger that concerns this database, in the ledger's order. */
+export function requestEvidence(plan: ErasurePlan, tally: Tally): RequestEvidence[] {
+  return plan.views.flatMap((view, ordinal) => {
+    if (!view) return [];
+    const counts = tally.requests.get(ordinal);
+    const scopes = view.request.scopes.map(({ scope, action, effective_at }) => ({
+      scope,
+      action,
+      state: view.scope(scope).state,
+      effective_at,
+    }));
+    return [
+      {
+        request_id: view.request.requestId,
+        state: scopes.some(({ state }) => state === "pending") ? "pending" : "effective",
+        scopes,
+        rows_erased: counts?.erased ?? 0,
+        rows_anonymised: counts?.anonymised ?? 0,
+        rows_pending: counts?.pending ?? 0,
+        rows_retained: counts?.retained ?? 0,
+      },
+    ];
+  });
+}

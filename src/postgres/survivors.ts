@@ -1,0 +1,152 @@
+/**
+ * The check after the load, by another road than the filter's: what PostgreSQL now holds is read back from it, column by
+ * column, cut up by PostgreSQL's own functions (JSON paths, time zones), brought into canonical form and looked up anew.
+ * Neither the scan kernel nor the row examiner has a part in it.
+ *
+ * Invariant: only counts leave this file.
+ */
+import { to as copyTo } from "pg-copy-streams";
+import type { RequestView } from "../erasure/outcome.ts";
+import { outcomeOf } from "../erasure/outcome.ts";
+import type { ErasurePlan } from "../erasure/plan.ts";
+import type { EdgeColumns, KeyColumn, TablePlan } from "../erasure/table-plan.ts";
+import { canonicalise } from "../ledger/canonical.ts";
+import type { ServerConnection } from "./connection.ts";
+import { quoteIdentifier, quoteLiteral, quoteQualified } from "./identifiers.ts";
+
+export interface SurvivorCount {
+  readonly table: string;
+  readonly survivors: number;
+  readonly values: number;
+  readonly columns: number;
+}
+
+/** How the rows of one table are asked for: keys first, then the time, then the columns of references. */
+interface TableQuery {
+  readonly sql: string;
+  readonly keys: readonly KeyColumn[];
+  readonly edges: readonly { readonly edge: EdgeColumns; readonly from: number }[];
+}
+
+/** Brings a connection into the state in which values read as they stood in the dump. @throws PostgresFailed. */
+export async function prepareReading(connection: ServerConnection): Promise<void> {
+  await connection.run(
+    `SET statement_timeout = 0; SET search_path = ''; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
+     SET extra_float_digits = 3; SET row_security = off;`,
+    "the session's settings",
+  );
+}
+
+/** Rows of one table that should not be there. @throws PostgresFailed, Interrupted. */
+export async function countSurvivors(
+  connection: ServerConnection,
+  table: TablePlan,
+  plan: ErasurePlan,
+): Promise<SurvivorCount> {
+  const query = tableQuery(table, plan.matcher.context.zone);
+  if (!query) return { table: table.label, survivors: 0, values: 0, columns: 0 };
+  let survivors = 0;
+  let values = 0;
+  for await (const line of rowsOf(connection, query.sql, table.label)) {
+    const fields = line.split("\t");
+    values += query.keys.length + query.edges.length;
+    if (survives(fields, query, table, plan)) survivors++;
+  }
+  const columns = query.keys.length + query.edges.reduce((sum, { edge }) => sum + edge.fields.length, 0);
+  return { table: table.label, survivors, values, columns };
+}
+
+function tableQuery(table: TablePlan, zone: string): TableQuery | null {
+  const { rule, columns } = table;
+  if (!rule || rule.action === "retain") return null;
+  const edges = table.edges.map((edge, n) => ({
+    edge,
+    from: table.keys.length + 1 + table.edges.slice(0, n).reduce((sum, { fields }) => sum + fields.length, 0),
+  }));
+  if (table.keys.length === 0 && edges.length === 0) return null;
+  const column = (field: number): string => quoteIdentifier(columns[field]!);
+  const expressions = [
+    ...table.keys.map((key) => keyExpression(key, column)),
+    timeExpression(table, zone, column),
+    ...edges.flatMap(({ edge }) => edge.fields.map(column)),
+  ];
+  const { name } = table.covered;
+  const sql = `COPY (SELECT ${expressions.join(", ")} FROM ONLY ${quoteQualified(name.schema, name.name)}) TO STDOUT`;
+  return { sql, keys: table.keys, edges };
+}
+
+function keyExpression(key: KeyColumn, column: (field: number) => string): string {
+  const steps = key.path?.map((step) => quoteLiteral(String(step))) ?? [];
+  const value = key.path ? `${column(key.field)} #>> ARRAY[${steps.join(", ")}]::text[]` : `${column(key.field)}::text`;
+  if (key.when.length === 0) return value;
+  // the raw COPY text is compared as PostgreSQL writes it, so as a literal it needs its escapes taken out again
+  const conditions = key.when.map(
+    ({ field, raw }) => `${column(field)}::text = ${quoteLiteral(withoutEscapes(raw.toString("utf8")))}`,
+  );
+  return `CASE WHEN ${conditions.join(" AND ")} THEN ${value} END`;
+}
+
+/** Microseconds since 1970 UTC, as PostgreSQL computes them. */
+function timeExpression(table: TablePlan, zone: string, column: (field: number) => string): string {
+  if (!table.createdAt) return "NULL";
+  const { field, kind } = table.createdAt;
+  const instant =
+    kind === "timestamptz"
+      ? column(field)
+      : `(${column(field)}::timestamp without time zone AT TIME ZONE ${quoteLiteral(zone)})`;
+  return `floor(extract(epoch FROM ${instant})::float8 * 1000000)`;
+}
+
+const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
+
+function withoutEscapes(field: string): string {
+  return field.includes("\\") ? field.replace(/\\(.)/gs, (_whole, letter: string) => escapes[letter] ?? letter) : field;
+}
+
+function survives(fields: readonly string[], query: TableQuery, table: TablePlan, plan: ErasurePlan): boolean {
+  const { index } = plan.matcher.context;
+  for (const [n, key] of query.keys.entries()) {
+    const field = fields[n]!;
+    if (field === "\\N") continue;
+    const form = canonicalise(key.type, withoutEscapes(field));
+    if (!form.ok) continue;
+    const ordinals = index.lookup(key.type, form.value);
+    if (
+      ordinals.length > 0 &&
+      ordinals.some((ordinal) => isCovered(plan.views[ordinal], fields[query.keys.length]!, table))
+    )
+      return true;
+  }
+  return query.edges.some(({ edge, from }) => {
+    const values = edge.fields.map((_, n) => Buffer.from(fields[from + n]!));
+    return !values.some((value) => value.equals(nullText)) && edge.parents.get(values)?.goes === true;
+  });
+}
+
+const nullText = Buffer.from("\\N");
+
+/** The request takes this row: it is effective, and the row is not younger than its cut-off. */
+function isCovered(view: RequestView | null | undefined, time: string, table: TablePlan): boolean {
+  if (!view || !table.rule) return false;
+  const outcome = outcomeOf(table.rule, view);
+  if (outcome !== "delete" && outcome !== "anonymise") return false;
+  if (time === "\\N") return table.rule.noTime !== "keep";
+  return Number(time) <= view.cutoff;
+}
+
+/** Lines of a COPY TO STDOUT, decoded; the connection's client encoding is UTF8. */
+async function* rowsOf(connection: ServerConnection, sql: string, table: string): AsyncGenerator<string> {
+  const what = `reading back table ${table}`;
+  const stream = connection.submit(copyTo(sql), what);
+  const decoder = new TextDecoder("utf-8");
+  let rest = "";
+  try {
+    for await (const chunk of stream) {
+      const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
+      rest = lines.pop()!;
+      yield* lines;
+    }
+  } catch (error) {
+    throw connection.failure(error, what);
+  }
+}
