@@ -1,7 +1,7 @@
 /**
  * The keys of a ledger: HMAC keys by epoch, the checkpoint's and the evidence's Ed25519 keys.
  *
- * Invariant: secrets live in KeyObjects only, which print as nothing.
+ * Invariant: nothing of a key set that can be printed or serialised is secret.
  */
 import type { KeyObject } from "node:crypto";
 import { LedgerRefused } from "../errors.ts";
@@ -18,7 +18,8 @@ export class KeySet {
   readonly trustedCheckpointKeys: ReadonlyMap<string, KeyObject>;
   /** What the key set was made of. */
   readonly parts: KeySetParts;
-  private readonly tagKeys = new Map<string, Buffer>();
+  /** Derived secrets as plain bytes: a hard private member, which no inspection shows. */
+  readonly #tagKeys = new Map<string, Buffer>();
 
   constructor(parts: KeySetParts) {
     this.ledgerId = parts.ledgerId;
@@ -49,10 +50,10 @@ export class KeySet {
   /** The 16-byte key of the tags of a type in an epoch. @throws LedgerRefused `ledger_key` as {@link epochKey}. */
   tagKey(epoch: number, type: string): Buffer {
     const name = `${epoch}/${type}`;
-    let key = this.tagKeys.get(name);
+    let key = this.#tagKeys.get(name);
     if (key === undefined) {
       key = deriveTagKey(this.epochKey(epoch), type);
-      this.tagKeys.set(name, key);
+      this.#tagKeys.set(name, key);
     }
     return key;
   }
