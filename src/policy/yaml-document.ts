@@ -6,7 +6,7 @@
  * first use only, since `--help` must be fast; the environment is not read here (`interpolate` is the caller's).
  */
 
-import type { Document, LineCounter, Node, Pair } from "yaml";
+import type { Document, ErrorCode, LineCounter, Node, Pair } from "yaml";
 import type { ZodType, z } from "zod";
 import type { SanitizeError } from "../errors.ts";
 import { flattenIssues, type SchemaIssue } from "./schema-issues.ts";
@@ -41,7 +41,7 @@ export async function readYamlDocument<T>(source: YamlSource<T>): Promise<YamlDo
   const document = yaml.parseDocument(source.text, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const place = new Places(yaml, document, lines, source.fileName);
   const broken = [...document.errors, ...document.warnings].map(
-    (error) => `${place.at(error.pos[0])} ${withoutQuotedSource(error.message)}`,
+    (error) => `${place.at(error.pos[0])} ${SYNTAX[error.code] ?? "this is not valid YAML"}`,
   );
   if (broken.length > 0) {
     throw source.refuse(broken);
@@ -127,15 +127,31 @@ function pathText(path: Path): string {
   return path.map((step) => (/^\w+$/.test(String(step)) ? String(step) : JSON.stringify(String(step)))).join(".");
 }
 
-/** The parser ends some messages with the text it stumbled over. */
-function withoutQuotedSource(message: string): string {
-  return message.replace(/:? ".*$/s, "").replace(/[\r\n]+/g, " ");
-}
+/** The parser's own messages quote what they stumble over, which may be a password; so only its codes are used. */
+const SYNTAX: Readonly<Partial<Record<ErrorCode, string>>> = {
+  BAD_DQ_ESCAPE: "an escape in double quotes that YAML does not know; hint: use single quotes",
+  BAD_INDENT: "wrong indentation",
+  BAD_SCALAR_START: "a text that starts with this character must be quoted",
+  BLOCK_AS_IMPLICIT_KEY: "a nested mapping must start on a line of its own, or the text must be quoted",
+  DUPLICATE_KEY: "a key that stands there already",
+  MISSING_CHAR: "a colon, comma, quote or bracket is missing before this",
+  MULTILINE_IMPLICIT_KEY: "a key without its colon, or wrong indentation",
+  MULTIPLE_DOCS: "a second document: only one is read",
+  NON_STRING_KEY: "a key that is not a text",
+  TAB_AS_INDENT: "a tab in the indentation: use blanks",
+  TAG_RESOLVE_FAILED: "an unknown tag; hint: a text that starts with ! must be quoted",
+  UNEXPECTED_TOKEN: "something that YAML does not expect here",
+};
 
-/** What YAML itself accepts and a configuration must not: numbers that lose digits, and keys that JavaScript swallows. */
+/** What YAML itself accepts and a configuration must not: numbers that lose digits, keys that JavaScript swallows. */
 function checkScalars(yaml: Yaml, document: Document.Parsed, place: Places): string[] {
   const issues: string[] = [];
   yaml.visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) === undefined) {
+        issues.push(`${place.at(startOf(node) ?? 0)} an unknown alias; hint: a text that starts with * must be quoted`);
+      }
+    },
     Scalar(key, node) {
       const position = place.at(startOf(node) ?? 0);
       if (key === "key" && node.value === "__proto__") {
@@ -185,7 +201,7 @@ function plainValue<T>(document: Document.Parsed, place: Places, source: YamlSou
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     if (error instanceof ReferenceError) {
-      throw source.refuse([`${place.at(0)} ${withoutQuotedSource(error.message)}`]);
+      throw source.refuse([`${place.at(0)} the aliases expand to too much`]);
     }
     throw error;
   }
