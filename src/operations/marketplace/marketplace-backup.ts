@@ -32,7 +32,7 @@ export interface MarketplaceBackup {
   readonly people: Readonly<Record<PersonRole, MarketplacePerson>>;
 }
 
-/** Writes the archive to `path`, which must not exist. About 180 bytes of COPY text a row. */
+/** Writes the archive to `path`, over what may be there. About 180 bytes of COPY text a row. */
 export async function writeMarketplaceBackup(path: string, options: MarketplaceOptions): Promise<MarketplaceBackup> {
   const { createdAt, rows = 200_000, seed = 1, compression = "gzip" } = options;
   const people = makePeople(createdAt);
@@ -42,6 +42,8 @@ export async function writeMarketplaceBackup(path: string, options: MarketplaceO
   const byTable = <T>(of: (table: MarketplaceTable) => T): Record<MarketplaceTable, T> =>
     Object.fromEntries(marketplaceTableNames.map((table) => [table, of(table)])) as Record<MarketplaceTable, T>;
   await writeCustomArchiveFile(path, {
+    // pg_restore knows lz4 and zstd from 1.15 on, and servers before 16 come with one that does not know 1.15.
+    minor: compression === "lz4" || compression === "zstd" ? 15 : 14,
     compression,
     createdAt,
     database: "marketplace",

@@ -7,7 +7,7 @@
 
 import type { People } from "./marketplace-people.ts";
 import { firstAvatar, firstGeneratedId } from "./marketplace-person.ts";
-import type { MarketplaceTable } from "./marketplace-tables.ts";
+import { type MarketplaceTable, marketplaceTableNames } from "./marketplace-tables.ts";
 import { cities, firstNames, lastNames, PastTimes, Random, textPool, topics } from "./random-texts.ts";
 
 /** Shares of all rows; events take what is left. */
@@ -84,9 +84,7 @@ export class MarketplaceRows {
     const first = firstId(table);
     const count = this.counts[table];
     const knownAt = first + Math.floor(count / 2);
-    const random = new Random(
-      this.seed * 31 + table.length * 7 + table.charCodeAt(0) + table.charCodeAt(table.length - 1),
-    );
+    const random = new Random(this.seed * 31 + marketplaceTableNames.indexOf(table));
     const make = this.maker(table, random);
     let batch = "";
     for (let id = first; id < first + count; id++) {

@@ -42,7 +42,7 @@ export function marketplaceEntries(data: MarketplaceData): EntryToWrite[] {
   const ids = new Map<string, number>();
   const add = (entry: Omit<EntryToWrite, "dumpId" | "dependencies">, dependencies: readonly string[] = []): void => {
     const dumpId = entries.length + 1;
-    ids.set(`${entry.desc} ${entry.tag}`, dumpId);
+    ids.set(`${entry.desc} ${String(entry.tag)}`, dumpId);
     const known = dependencies.map((name) => ids.get(name)).filter((id) => id !== undefined);
     entries.push({ oid: 16384 + dumpId, namespace: "public", owner: "", ...entry, dumpId, dependencies: known });
   };
