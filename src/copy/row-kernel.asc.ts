@@ -38,6 +38,14 @@ const SCRATCH_BYTES: u32 = 512;
 const scratch: usize = memory.data(512);
 const results: usize = memory.data(32);
 
+// A table of a million tags lies outside the caches: asked one by one, every value would wait for memory. So tags are
+// first collected, then a run of them is touched without looking (the loads overlap), then looked up.
+const PENDING_BYTES: usize = 12;
+const PENDING_LIMIT: u32 = 128;
+const pending: usize = memory.data(1536);
+let pendingCount: u32 = 0;
+let touched: u32 = 0;
+
 /** Address of: rows, consumed bytes, candidates, error (0 none, 1 short, 2 long), start of the faulty row, 1 after `\.`. */
 export function resultsAddress(): usize {
   return results;
@@ -95,9 +103,41 @@ export function tag(at: usize, length: u32, key: usize): u32 {
   return <u32>(v0 ^ v1 ^ v2 ^ v3);
 }
 
-/** Looks a value's tag up in the probe's table: open addressing, 0 marks a free slot. */
+/** Row whose fields are being read, and where each row's bits are kept. */
+let currentRow: u32 = 0;
+let rowBits: usize = 0;
+
+/** Takes the value's tag and leaves the question for later. */
 function look(probe: usize, at: usize, length: u32): i32 {
-  const t = tag(at, length, load<u32>(probe + P_KEY));
+  const out = pending + <usize>pendingCount * PENDING_BYTES;
+  store<u32>(out, tag(at, length, load<u32>(probe + P_KEY)));
+  store<u32>(out + 4, currentRow);
+  store<u32>(out + 8, <u32>probe);
+  pendingCount++;
+  if (pendingCount == PENDING_LIMIT) answer();
+  return MISS;
+}
+
+/** Answers all questions left: sets the bits of the rows whose tags are in their tables. */
+function answer(): void {
+  const end = pending + <usize>pendingCount * PENDING_BYTES;
+  let sum: u32 = 0;
+  for (let at = pending; at < end; at += PENDING_BYTES) {
+    const probe = <usize>load<u32>(at + 8);
+    sum += load<u32>(<usize>load<u32>(probe + P_TABLE) + (<usize>(load<u32>(at) & load<u32>(probe + P_MASK)) << 2));
+  }
+  touched = sum;
+  for (let at = pending; at < end; at += PENDING_BYTES) {
+    const probe = <usize>load<u32>(at + 8);
+    if (holds(probe, load<u32>(at)) == MISS) continue;
+    const bits = rowBits + (<usize>load<u32>(at + 4) << 2);
+    store<u32>(bits, load<u32>(bits) | load<u32>(probe + P_BIT));
+  }
+  pendingCount = 0;
+}
+
+/** Looks a tag up in the probe's table: open addressing, 0 marks a free slot. */
+function holds(probe: usize, t: u32): i32 {
   if (t == 0) return load<i32>(probe + P_HAS_ZERO);
   const table = <usize>load<u32>(probe + P_TABLE);
   const mask = load<u32>(probe + P_MASK);
@@ -243,25 +283,29 @@ function examine(probe: usize, at: usize, length: u32): i32 {
 /**
  * Scans `length` bytes of whole rows at `at` (16 readable bytes must follow them).
  * Writes row ends (offset behind the newline, u32) to `ends` and candidates (row, start, end, bits: u32 each) to
- * `candidates`, `limit` of each at most; stops early when either is full, at a row of the wrong shape, or behind `\.`.
+ * `candidates`; `bitsOfRows` is room for one u32 a row. Stops early after `limit` rows, at a row of the wrong shape, or
+ * behind the closing line.
  */
-export function scan(at: usize, length: u32, columns: u32, probes: usize, probeCount: u32, ends: usize, candidates: usize, limit: u32): void {
+export function scan(
+  at: usize, length: u32, columns: u32, probes: usize, probeCount: u32, ends: usize, candidates: usize, bitsOfRows: usize, limit: u32,
+): void {
   const base = at;
   const tabs = i8x16.splat(TAB);
   const newlines = i8x16.splat(NEWLINE);
   const lastProbe = probes + <usize>probeCount * PROBE_BYTES;
-  let rows: u32 = 0;
-  let found: u32 = 0;
+  const firstWanted: u32 = probeCount > 0 ? load<u32>(probes + P_COLUMN) : u32.MAX_VALUE;
   let rowStart: u32 = 0;
   let fieldStart: u32 = 0;
   let field: u32 = 0;
   let bits: u32 = 0;
   let probe = probes;
-  let wanted: u32 = probeCount > 0 ? load<u32>(probe + P_COLUMN) : u32.MAX_VALUE;
+  let wanted = firstWanted;
   let error: u32 = 0;
   let ended: u32 = 0;
+  rowBits = bitsOfRows;
+  currentRow = 0;
 
-  for (let block: u32 = 0; block < length && error == 0 && ended == 0 && rows < limit && found < limit; block += 16) {
+  for (let block: u32 = 0; block < length && error == 0 && ended == 0 && currentRow < limit; block += 16) {
     const bytes = v128.load(base + block);
     let tabBits = <u32>i8x16.bitmask(i8x16.eq(bytes, tabs));
     let newlineBits = <u32>i8x16.bitmask(i8x16.eq(bytes, newlines));
@@ -308,28 +352,47 @@ export function scan(at: usize, length: u32, columns: u32, probes: usize, probeC
         error = columns != 0 && field + 1 < columns ? 1 : 2;
         break;
       }
-      if (bits != 0) {
-        const out = candidates + (<usize>found << 4);
-        store<u32>(out, rows);
-        store<u32>(out + 4, rowStart);
-        store<u32>(out + 8, here + 1);
-        store<u32>(out + 12, bits);
-        found++;
-        bits = 0;
-      }
-      store<u32>(ends + (<usize>rows << 2), here + 1);
-      rows++;
+      const bitsAt = rowBits + (<usize>currentRow << 2);
+      store<u32>(bitsAt, load<u32>(bitsAt) | bits);
+      bits = 0;
+      store<u32>(ends + (<usize>currentRow << 2), here + 1);
+      currentRow++;
       rowStart = here + 1;
       fieldStart = rowStart;
       field = 0;
       probe = probes;
-      wanted = probeCount > 0 ? load<u32>(probe + P_COLUMN) : u32.MAX_VALUE;
-      if (rows >= limit || found >= limit) break;
+      wanted = firstWanted;
+      if (currentRow >= limit) break;
     }
   }
-  store<u32>(results, rows);
+  answer();
+  store<u32>(results, currentRow);
   store<u32>(results + 4, rowStart);
-  store<u32>(results + 8, found);
+  store<u32>(results + 8, probeCount > 0 ? gather(ends, candidates) : 0);
   store<u32>(results + 12, error);
   store<u32>(results + 16, ended);
+}
+
+/** Writes the rows with any bit set to `candidates`, clears the bits, returns how many there are. */
+function gather(ends: usize, candidates: usize): u32 {
+  let found: u32 = 0;
+  let start: u32 = 0;
+  for (let row: u32 = 0; row < currentRow; row++) {
+    const end = load<u32>(ends + (<usize>row << 2));
+    const bitsAt = rowBits + (<usize>row << 2);
+    const bits = load<u32>(bitsAt);
+    if (bits != 0) {
+      const out = candidates + (<usize>found << 4);
+      store<u32>(out, row);
+      store<u32>(out + 4, start);
+      store<u32>(out + 8, end);
+      store<u32>(out + 12, bits);
+      found++;
+      store<u32>(bitsAt, 0);
+    }
+    start = end;
+  }
+  // a row that broke off may have left bits behind
+  store<u32>(rowBits + (<usize>currentRow << 2), 0);
+  return found;
 }

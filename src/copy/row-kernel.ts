@@ -29,6 +29,7 @@ interface KernelExports {
     probeCount: number,
     ends: number,
     candidates: number,
+    rowBits: number,
     limit: number,
   ) => void;
 }
@@ -128,6 +129,7 @@ export class RowKernel {
   private readonly input: number;
   private readonly ends: number;
   private readonly candidates: number;
+  private readonly rowBits: number;
   private readonly probes: number;
   private readonly keys: number;
 
@@ -145,6 +147,8 @@ export class RowKernel {
     this.input = this.allocate(maxScanBytes + 16);
     this.ends = this.allocate(maxScanRows * 4);
     this.candidates = this.allocate(maxScanRows * 16);
+    // one row more than the limit: the row at which a scan stops
+    this.rowBits = this.allocate((maxScanRows + 1) * 4);
     this.probes = this.allocate((maxProbes + 1) * probeWords * 4);
     this.keys = this.allocate((maxProbes + 1) * 16);
   }
@@ -190,6 +194,7 @@ export class RowKernel {
       probes.length,
       this.ends,
       this.candidates,
+      this.rowBits,
       maxScanRows,
     );
     const [rows = 0, consumed = 0, candidates = 0, fault = 0, ended = 0] = this.words(this.exports.resultsAddress(), 5);
