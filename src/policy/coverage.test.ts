@@ -106,9 +106,12 @@ describe("partitions", () => {
     expect(leaf("events_2")).toMatchObject({ ruleOf: { name: "events_2" }, rule: { kind: "unaffected" } });
   });
 
-  test("a leaf without any rule refuses, with a hint at its parent", async () => {
+  test("leaves without any rule refuse together, by their parent", async () => {
     expect(await refusal(USER_RULE, events())).toContain(
-      "public.events_1 is in the dump and not in the policy; hint: classify it or the partitioned table",
+      "public.events has partitions in the dump that are not in the policy (public.events_1, public.events_2); hint: classify it, or each of them",
+    );
+    expect(await refusal(`${USER_RULE}  public.events_1: unaffected\n`, events())).toContain(
+      "in the policy (public.events_2)",
     );
   });
 

@@ -8,7 +8,7 @@
 
 import type { TocEntry } from "../archive/model.ts";
 import { type ColumnDefinition, type CoveredTable, type Policy, type TableName, tableKey } from "./model.ts";
-import { sameTable } from "./names.ts";
+import { sameTable, tableLabel } from "./names.ts";
 import type { Problems } from "./problems.ts";
 import type { DumpSchema } from "./table-definition.ts";
 
@@ -64,6 +64,7 @@ export function classifyTables(
 ): DumpTables {
   const covered: { table: CoveredTable; ancestors: readonly TableName[] }[] = [];
   const known = new Set<string>();
+  const unclassified = new Unclassified();
   for (const entry of toc.filter(({ desc }) => desc === "TABLE DATA")) {
     const name = { schema: entry.namespace ?? "", name: entry.tag };
     const copy = entry.copyStmt === null ? null : parseCopy(entry.copyStmt);
@@ -74,11 +75,12 @@ export function classifyTables(
     const owner = [name, ...ancestors].find((each) => policy.tables.has(tableKey(each)));
     const rule = owner && policy.tables.get(tableKey(owner))?.rule;
     if (owner === undefined || rule === undefined) {
-      problems.add(name, "is in the dump and not in the policy", unclassifiedHint(ancestors));
+      unclassified.add(name, ancestors);
       continue;
     }
     covered.push({ table: coverTable(entry, name, rule, owner, copy?.columns ?? [], schema), ancestors });
   }
+  unclassified.report(problems);
   for (const { name } of policy.tables.values()) {
     if (!known.has(tableKey(name)) && !schema.has(name)) {
       problems.add(name, "is in the policy and not in the dump", "take it out, or correct its name");
@@ -124,8 +126,30 @@ function withCopyTarget(
   return [name, ...ancestors].some((each) => sameTable(each, target)) ? ancestors : [...ancestors, target];
 }
 
-function unclassifiedHint(ancestors: readonly TableName[]): string {
-  return ancestors.length === 0
-    ? "classify it: a rule, unaffected or skip_data"
-    : "classify it or the partitioned table it belongs to: a rule, unaffected or skip_data";
+/** Tables that the policy does not know, the partitions of one table together. */
+class Unclassified {
+  readonly #tables = new Map<string, { name: TableName; leaves: TableName[] }>();
+
+  add(leaf: TableName, ancestors: readonly TableName[]): void {
+    const name = ancestors.at(-1) ?? leaf;
+    const table = this.#tables.get(tableKey(name)) ?? { name, leaves: [] };
+    table.leaves.push(...(ancestors.length === 0 ? [] : [leaf]));
+    this.#tables.set(tableKey(name), table);
+  }
+
+  report(problems: Problems): void {
+    for (const { name, leaves } of this.#tables.values()) {
+      if (leaves.length === 0) {
+        problems.add(name, "is in the dump and not in the policy", "classify it: a rule, unaffected or skip_data");
+        continue;
+      }
+      const shown = leaves.slice(0, 3).map(tableLabel).join(", ");
+      const more = leaves.length > 3 ? ` and ${leaves.length - 3} more` : "";
+      problems.add(
+        name,
+        `has partitions in the dump that are not in the policy (${shown}${more})`,
+        "classify it, or each of them: a rule, unaffected or skip_data",
+      );
+    }
+  }
 }

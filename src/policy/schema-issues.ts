@@ -24,20 +24,16 @@ export function flattenIssues(issues: readonly ZodIssue[], input: unknown): Sche
 
 function flatten(issue: ZodIssue, base: readonly PropertyKey[], input: unknown): SchemaIssue[] {
   const path = [...base, ...issue.path];
-  switch (issue.code) {
-    case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path: [...path, key], message: "unknown key", atKey: true }));
-    case "invalid_union": {
-      const meant = formMeant(issue.errors, valueAt(input, path));
-      return meant === undefined
-        ? [{ path, message: plainMessage(issue, path, input), atKey: false }]
-        : meant.flatMap((inner) => flatten(inner, path, input));
-    }
-    case "invalid_key":
-      return [{ path, message: issue.issues[0]?.message ?? issue.message, atKey: true }];
-    default:
-      return [{ path, message: plainMessage(issue, path, input), atKey: false }];
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.map((key) => ({ path: [...path, key], message: "unknown key", atKey: true }));
   }
+  if (issue.code === "invalid_key") {
+    return [{ path, message: issue.issues[0]?.message ?? issue.message, atKey: true }];
+  }
+  const meant = issue.code === "invalid_union" ? formMeant(issue.errors, valueAt(input, path)) : undefined;
+  return meant === undefined
+    ? [{ path, message: plainMessage(issue, path, input), atKey: false }]
+    : meant.flatMap((inner) => flatten(inner, path, input));
 }
 
 /** The form with the fewest structural misfits; `undefined` when none stands out. */

@@ -117,7 +117,7 @@ export class DumpSchema {
     const attached = this.#parents.get(tableKey(name));
     const entry = this.#entries.get(tableKey(name));
     // PostgreSQL 10's pg_dump wrote CREATE TABLE … PARTITION OF instead of an attachment.
-    if (attached !== undefined || entry?.defn == null || !/\bPARTITION OF\b/.test(entry.defn)) {
+    if (attached !== undefined || entry === undefined || !/\bPARTITION OF\b/.test(entry.defn ?? "")) {
       return attached;
     }
     return this.#parse(entry)?.partitionOf ?? undefined;

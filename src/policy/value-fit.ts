@@ -30,7 +30,9 @@ export function valueProblem(value: string | number | boolean, facts: TypeFacts)
     case "timestamp":
     case "date":
       return typeof value === "string" && text.trim() !== "" ? undefined : "a time written as text";
-    default:
+    case "structured":
+    case "other":
+    case "unknown":
       return undefined;
   }
 }
