@@ -19,7 +19,10 @@ export function canonicalJson(value: unknown): string {
       return canonicalString(value);
     case "object":
       return value === null ? "null" : Array.isArray(value) ? canonicalArray(value) : canonicalObject(value);
-    default:
+    case "undefined":
+    case "bigint":
+    case "symbol":
+    case "function":
       throw new TypeError(`no canonical JSON for a value of type ${typeof value}`);
   }
 }

@@ -58,7 +58,10 @@ export class RequestBook {
       case "release":
         release(record, this.requestOf(record));
         break;
-      default:
+      case "genesis":
+      case "heartbeat":
+      case "key_epoch":
+      case "restore":
         break;
     }
   }

@@ -14,8 +14,10 @@ async function accepts(store: MemoryStore): Promise<boolean> {
     await verifyLedger(store, keys, { now: minutes(SIZE), maxStalenessMs: 60_000 * SIZE });
     return true;
   } catch (error) {
-    expect(error).toBeInstanceOf(LedgerRefused);
-    return false;
+    if (error instanceof LedgerRefused) {
+      return false;
+    }
+    throw error;
   }
 }
 
