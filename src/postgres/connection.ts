@@ -80,7 +80,11 @@ export class ServerConnection {
 
   /** What an error on this connection means to the run. */
   failure(error: unknown, what: string): Error {
-    return this.#signal?.aborted ? abortReason(this.#signal) : redactedFailure(error, what);
+    if (this.#signal?.aborted) return abortReason(this.#signal);
+    const failure = redactedFailure(error, what);
+    // The server says goodbye before the socket ends: nothing may be sent in between.
+    if (failure.code === "connection_lost") this.#broken ??= error;
+    return failure;
   }
 
   /** Says goodbye and closes; never throws. */

@@ -155,8 +155,8 @@ async function connectAnywhere(settings: ConnectionSettings): Promise<ServerConn
   }
 }
 
-/** Advisory locks are numbers: the first 64 bits of a digest of the name. */
-function lockKey(database: string): string {
+/** The advisory lock of a target, as a bigint: the first 64 bits of a digest of the name. */
+export function lockKey(database: string): string {
   const digest = createHash("sha256").update(`sanitize restore into ${database}`).digest();
   return digest.readBigInt64BE(0).toString();
 }

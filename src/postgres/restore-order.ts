@@ -10,6 +10,7 @@ import type { Archive, Section, TocEntry } from "../archive/model.ts";
 import { ArchiveDamaged } from "../errors.ts";
 import { quoteIdentifier, quoteQualified } from "./identifiers.ts";
 import { isLargeObjectEntry, largeObjectStatements } from "./large-object-entries.ts";
+import { defnForServer } from "./older-server.ts";
 import { ownerStatement } from "./owner-statement.ts";
 import type { SessionSettings } from "./session.ts";
 
@@ -51,6 +52,8 @@ export interface PlanOptions {
   readonly skipData?: (entry: TocEntry) => boolean;
   /** OIDs of large objects that are not restored in any respect. */
   readonly skipLargeObjects?: ReadonlySet<number>;
+  /** `server_version_num` of the target, where the statements will run. */
+  readonly serverVersion?: number;
 }
 
 type PlannedArchive = Pick<Archive, "header" | "toc" | "entry" | "standardConformingStrings">;
@@ -79,7 +82,7 @@ export function planRestore(archive: PlannedArchive, options: PlanOptions = {}):
     const phase = phaseOf(entry, section);
     if (phase === "body" && entry.hasData && options.skipData?.(entry)) continue;
     const executed = phase !== "session" && phase !== "database" && phase !== "leftOut";
-    const statements = executed ? statementsOf(entry, archive, options.skipLargeObjects ?? new Set()) : [];
+    const statements = executed ? statementsOf(entry, archive, options) : [];
     if (executed && statements.length === 0 && !entry.hasData) continue;
     steps[phase].push({ entry, section, statements });
   }
@@ -122,12 +125,14 @@ function phaseOf(entry: TocEntry, section: Section): Phase {
   return section === "pre-data" ? "preData" : "body";
 }
 
-function statementsOf(entry: TocEntry, archive: PlannedArchive, skip: ReadonlySet<number>): string[] {
+function statementsOf(entry: TocEntry, archive: PlannedArchive, options: PlanOptions): string[] {
   if (entry.hasData || entry.desc === "TABLE DATA") return dataEntry(entry);
-  if (isLargeObjectEntry(entry)) return largeObjectStatements(entry, archive.entry, skip);
+  if (isLargeObjectEntry(entry)) {
+    return largeObjectStatements(entry, archive.entry, options.skipLargeObjects ?? new Set());
+  }
   const owner = ownerStatement(entry);
   const method = partitionedAccessMethod(entry);
-  const defn = isPublicSchema(entry) ? "" : (entry.defn ?? "");
+  const defn = isPublicSchema(entry) ? "" : defnForServer(entry, options.serverVersion ?? Number.POSITIVE_INFINITY);
   return [defn, ...(method === null ? [] : [method]), ...(owner === null ? [] : [owner])].filter((sql) => sql !== "");
 }
 

@@ -8,14 +8,14 @@
  */
 import type { Archive, TocEntry } from "../archive/model.ts";
 import { throwIfAborted } from "../errors.ts";
-import { connect } from "./connection.ts";
+import { connect, type ServerConnection } from "./connection.ts";
 import type { ConnectionSettings } from "./connection-settings.ts";
 import { copyIn } from "./copy-in.ts";
 import { applyState, describeEntry, executeInBatches, executeStep, type Worker } from "./execute-steps.ts";
 import { quoteQualified } from "./identifiers.ts";
 import { writeLargeObjects } from "./large-objects.ts";
 import { type LoadTask, loadTasks } from "./load-tasks.ts";
-import { partitionRoot, planRestore, type RestorePlan, type Step } from "./restore-order.ts";
+import { type PlanOptions, partitionRoot, planRestore, type RestorePlan, type Step } from "./restore-order.ts";
 import { runTasks, type Task } from "./schedule.ts";
 import { prepareSession } from "./session.ts";
 import { SessionState } from "./session-state.ts";
@@ -74,25 +74,20 @@ export interface RestoreResult {
  * @throws PostgresFailed, ArchiveDamaged, Interrupted, or what `tableData` throws; the database is then half-filled.
  */
 export async function runRestore(options: RestoreEngineOptions): Promise<RestoreResult> {
-  const plan = planRestore(options.archive, {
-    ...(options.skipData === undefined ? {} : { skipData: options.skipData }),
-    ...(options.skipLargeObjects === undefined ? {} : { skipLargeObjects: options.skipLargeObjects }),
-  });
-  return await new Restore(options, plan).execute();
+  return await new Restore(options).execute();
 }
 
 class Restore {
   readonly #options: RestoreEngineOptions;
-  readonly #plan: RestorePlan;
   readonly #abort = new AbortController();
+  readonly #connections: ServerConnection[] = [];
   readonly #workers: Worker[] = [];
   readonly #tables = new Map<number, TableResult>();
   readonly #phases: { name: PhaseName; seconds: number }[] = [];
   #largeObjects = 0;
 
-  constructor(options: RestoreEngineOptions, plan: RestorePlan) {
+  constructor(options: RestoreEngineOptions) {
     this.#options = options;
-    this.#plan = plan;
   }
 
   async execute(): Promise<RestoreResult> {
@@ -101,34 +96,41 @@ class Restore {
     const stop = () => this.#abort.abort(signal?.reason);
     signal?.addEventListener("abort", stop, { once: true });
     try {
-      await this.#openWorkers(1);
-      await this.#serially("pre-data", this.#plan.preData);
-      await this.#openWorkers(this.#options.jobs);
-      await this.#load();
-      await this.#serially("privileges", this.#plan.acl);
-      await this.#postAcl();
+      return await this.#recipe();
     } finally {
       signal?.removeEventListener("abort", stop);
-      await Promise.all(this.#workers.map(({ connection }) => connection.close()));
+      await Promise.all(this.#connections.map((connection) => connection.close()));
     }
+  }
+
+  async #recipe(): Promise<RestoreResult> {
+    const first = await this.#connect();
+    const plan = planRestore(this.#options.archive, planOptions(this.#options, first.serverVersion));
+    await this.#admit(first, plan);
+    await this.#serially("pre-data", plan.preData);
+    while (this.#workers.length < this.#options.jobs) {
+      await this.#admit(await this.#connect(), plan);
+    }
+    await this.#load(plan);
+    await this.#serially("privileges", plan.acl);
+    await this.#postAcl(plan.postAcl);
     return {
       tables: this.#tables,
       largeObjects: this.#largeObjects,
       phases: this.#phases,
-      leftOut: this.#plan.leftOut,
+      leftOut: plan.leftOut,
     };
   }
 
-  async #openWorkers(count: number): Promise<void> {
-    const { session } = this.#plan;
-    while (this.#workers.length < count) {
-      const connection = await connect(this.#options.settings, this.#abort.signal);
-      this.#workers.push({
-        connection,
-        state: new SessionState(session.searchPath === null, connection.serverVersion),
-      });
-      await prepareSession(connection, session);
-    }
+  async #connect(): Promise<ServerConnection> {
+    const connection = await connect(this.#options.settings, this.#abort.signal);
+    this.#connections.push(connection);
+    return connection;
+  }
+
+  async #admit(connection: ServerConnection, { session }: RestorePlan): Promise<void> {
+    this.#workers.push({ connection, state: new SessionState(session.searchPath === null, connection.serverVersion) });
+    await prepareSession(connection, session);
   }
 
   async #serially(phase: PhaseName, steps: readonly Step[]): Promise<void> {
@@ -139,15 +141,15 @@ class Restore {
   }
 
   /** Data and post-data together; "data" ends with the last row, "post-data" with the last entry. */
-  async #load(): Promise<void> {
+  async #load(plan: RestorePlan): Promise<void> {
     const { archive, jobs } = this.#options;
-    const tasks = loadTasks(this.#plan, archive.toc, (entry) => archive.storedSize(entry));
+    const tasks = loadTasks(plan, archive.toc, (entry) => archive.storedSize(entry));
     let left = tasks.filter((task) => task.isData).length;
     this.#emit({ kind: "phase", phase: "data", entries: tasks.length });
     const started = performance.now();
     let dataEnded = started;
     await this.#inParallel(tasks, jobs, async (task, worker, signal) => {
-      await this.#perform(task, worker, signal);
+      await this.#perform(task, worker, signal, plan);
       if (!task.isData) return;
       dataEnded = performance.now();
       left--;
@@ -159,22 +161,23 @@ class Restore {
     );
   }
 
-  async #perform(task: LoadTask, worker: Worker, signal: AbortSignal): Promise<void> {
+  async #perform(task: LoadTask, worker: Worker, signal: AbortSignal, plan: RestorePlan): Promise<void> {
     const { entry } = task.steps[0]!;
-    if (task.kind === "table") return await this.#loadTable(entry, worker, signal);
-    if (task.kind === "large-objects") return await this.#loadLargeObjects(entry, worker, signal);
+    if (task.kind === "table") return await this.#loadTable(entry, worker, signal, plan.createdTables);
+    if (task.kind === "large-objects")
+      return await this.#loadLargeObjects(entry, worker, signal, plan.createLargeObjects);
     const phase = task.isData ? "data" : "post-data";
     if (task.kind === "sql") await executeStep(worker, task.steps[0]!);
     else await executeInBatches(worker, task.steps, () => undefined);
     for (const step of task.steps) this.#emit({ kind: "entry-done", entry: step.entry, phase });
   }
 
-  async #loadTable(entry: TocEntry, worker: Worker, signal: AbortSignal): Promise<void> {
+  async #loadTable(entry: TocEntry, worker: Worker, signal: AbortSignal, created: ReadonlySet<number>): Promise<void> {
     const started = performance.now();
     this.#emit({ kind: "table-started", entry });
     await applyState(worker, entry);
     const { statement, data } = await this.#options.tableData(entry, signal);
-    const isOurs = entry.dependencies.some((id) => this.#plan.createdTables.has(id));
+    const isOurs = entry.dependencies.some((id) => created.has(id));
     const { rows, bytes } = await copyIn(worker.connection, statement ?? entry.copyStmt ?? "", data, {
       what: describeEntry(entry),
       encoding: this.#options.archive.encoding,
@@ -187,12 +190,12 @@ class Restore {
     this.#emit({ kind: "table-done", entry, result });
   }
 
-  async #loadLargeObjects(entry: TocEntry, worker: Worker, signal: AbortSignal): Promise<void> {
+  async #loadLargeObjects(entry: TocEntry, worker: Worker, signal: AbortSignal, create: boolean): Promise<void> {
     const objects = this.#options.archive.largeObjects(entry, signal);
     const result = await writeLargeObjects(worker.connection, objects, {
       what: describeEntry(entry),
       skipOids: this.#options.skipLargeObjects ?? new Set(),
-      create: this.#plan.createLargeObjects,
+      create,
       onBytes: (count) => this.#emit({ kind: "bytes", entry, bytes: count }),
     });
     this.#largeObjects += result.objects;
@@ -200,9 +203,9 @@ class Restore {
   }
 
   /** Refreshes in parallel by their dependencies; what is left (event triggers) in order afterwards. */
-  async #postAcl(): Promise<void> {
-    const refreshes = this.#plan.postAcl.filter(({ entry }) => entry.desc === "MATERIALIZED VIEW DATA");
-    const rest = this.#plan.postAcl.filter(({ entry }) => entry.desc !== "MATERIALIZED VIEW DATA");
+  async #postAcl(steps: readonly Step[]): Promise<void> {
+    const refreshes = steps.filter(({ entry }) => entry.desc === "MATERIALIZED VIEW DATA");
+    const rest = steps.filter(({ entry }) => entry.desc !== "MATERIALIZED VIEW DATA");
     const tasks = refreshes.map((step): Task & { step: Step } => ({
       id: step.entry.dumpId,
       cost: 1,
@@ -211,7 +214,7 @@ class Restore {
       touches: [],
       step,
     }));
-    this.#emit({ kind: "phase", phase: "refresh", entries: this.#plan.postAcl.length });
+    this.#emit({ kind: "phase", phase: "refresh", entries: steps.length });
     const done = ({ entry }: Step) => this.#emit({ kind: "entry-done", entry, phase: "refresh" });
     await this.#timed("refresh", async () => {
       await this.#inParallel(tasks, this.#options.jobs, async ({ step }, worker) => {
@@ -253,4 +256,13 @@ class Restore {
   #emit(event: RestoreEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+function planOptions(options: RestoreEngineOptions, serverVersion: number): PlanOptions {
+  const { skipData, skipLargeObjects } = options;
+  return {
+    serverVersion,
+    ...(skipData === undefined ? {} : { skipData }),
+    ...(skipLargeObjects === undefined ? {} : { skipLargeObjects }),
+  };
 }

@@ -106,6 +106,7 @@ export class Target {
     if (!(await this.leftovers()).some((leftover) => leftover.name === name)) {
       throw new TargetRefused(`the database ${name} is not one that a run for ${this.settings.database} left`, {
         code: "not_a_leftover",
+        hint: "drop it yourself when it is no longer wanted",
       });
     }
     await this.#maintenance.dropDatabase(name);
