@@ -10,11 +10,14 @@ import { describe, expect, test } from "vitest";
 
 const SOURCE = dirname(fileURLToPath(import.meta.url));
 const LONGEST_FILE = 300;
+/** Tests are tables of cases: longer, but not without end. */
+const LONGEST_TEST = 450;
 
 /** Each room with those it may know. A room is a folder of src/, or a file beside this one. */
 const MAY_KNOW: Readonly<Record<string, readonly string[]>> = (() => {
   const chain = [
     "errors",
+    "version",
     "storage",
     "archive",
     "policy",
@@ -42,6 +45,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = (() => {
 const PROCESS_EXCEPTIONS: readonly { readonly file: RegExp; readonly because: string }[] = [
   { file: /^cli\//, because: "the command line is the process's owner" },
   { file: /^embedded\//, because: "it starts processes, and must know as whom it runs" },
+  { file: /^storage\/s3-client\.ts$/, because: "only a variable silences the SDK's warning about Node 20" },
 ];
 const PROCESS_USE = /\bprocess\.(argv|env|exit|exitCode|on|once|stdin|stdout|stderr|chdir)\b|\bconsole\.\w/;
 const VAGUE_FILE = /(^|[-.])(utils?|helpers?|common|misc|manager|stuff)([-.]|$)/;
@@ -118,8 +122,9 @@ function fileFaults(path: string, text: string): string[] {
   const faults: string[] = [];
   const lines = text.split("\n").length - 1;
   const name = basename(path);
-  if (lines > LONGEST_FILE) {
-    faults.push(`${path} has ${lines} lines, more than ${LONGEST_FILE}`);
+  const longest = isTest(path) ? LONGEST_TEST : LONGEST_FILE;
+  if (lines > longest) {
+    faults.push(`${path} has ${lines} lines, more than ${longest}`);
   }
   if (VAGUE_FILE.test(name)) {
     faults.push(`${path}: the name says nothing about what it owns`);
@@ -201,6 +206,7 @@ describe("the rules see what breaks them", () => {
     ],
     ["a cycle between tests", { "copy/a.test.ts": 'import "./a.test.ts";' }, /^cycle: /],
     ["a long file", { "copy/a.ts": "\n".repeat(LONGEST_FILE + 1) }, /301 lines/],
+    ["a long test", { "copy/a.test.ts": "\n".repeat(LONGEST_TEST + 1) }, /451 lines/],
     ["a file named utils", { "copy/row-utils.ts": "" }, /says nothing/],
     ["a file named helper", { "copy/testing/helper.ts": "" }, /says nothing/],
     ["a class named Manager", { "copy/a.ts": `export class Row${"Manager"} {}` }, /RowManager says nothing/],
