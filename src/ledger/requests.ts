@@ -31,8 +31,25 @@ export function scopeState(scope: RequestScope, at: Date): ScopeState {
 interface OpenRequest extends ErasureRequest {
   readonly keys: KeyMac[];
   scopes: RequestScope[];
-  /** Providers, and when each released; `null` while it has not. */
-  readonly recipients: Map<string, string | null>;
+  /** Providers, and when each released; `null` while it has not. Most requests name none and share one empty map. */
+  recipients: ReadonlyMap<string, string | null>;
+}
+
+const NO_RECIPIENTS: ReadonlyMap<string, string | null> = new Map();
+
+/** The recipients with those of a record added. A provider's first release counts. */
+function withRecipients(
+  present: ReadonlyMap<string, string | null>,
+  { recipients = [] }: LedgerRecord,
+): ReadonlyMap<string, string | null> {
+  if (recipients.length === 0) {
+    return present;
+  }
+  const all = new Map(present);
+  for (const { provider, released_at } of recipients) {
+    all.set(provider, all.get(provider) ?? released_at ?? null);
+  }
+  return all;
 }
 
 const STRICTNESS: Readonly<Record<ScopeAction, number>> = { retain: 0, anonymise: 1, delete: 2 };
@@ -88,8 +105,8 @@ export class RequestBook {
       requestedAt,
       cutoffAt: record.cutoff_at === record.requested_at ? requestedAt : new Date(record.cutoff_at!),
       keys: record.keys!.map((key) => this.sharedKey(key)),
-      scopes: record.scopes!.map((scope) => this.sharedScope(scope)),
-      recipients: new Map(record.recipients?.map(({ provider, released_at }) => [provider, released_at ?? null])),
+      scopes: record.scopes!.map((scope) => this.sharedScope(scope, record.requested_at)),
+      recipients: withRecipients(NO_RECIPIENTS, record),
     });
   }
 
@@ -105,9 +122,7 @@ export class RequestBook {
       const amended = present === undefined ? scope : amendedScope(present, scope, record.recorded_at);
       request.scopes = [...request.scopes.filter((candidate) => candidate !== present), this.sharedScope(amended)];
     }
-    for (const { provider, released_at } of record.recipients ?? []) {
-      request.recipients.set(provider, released_at ?? request.recipients.get(provider) ?? null);
-    }
+    request.recipients = withRecipients(request.recipients, record);
   }
 
   private requestOf(record: LedgerRecord): OpenRequest {
@@ -122,8 +137,9 @@ export class RequestBook {
     return { ...key, type: this.shared(key.type), canon: this.shared(key.canon) };
   }
 
-  private sharedScope({ scope, action, effective_at }: RequestScope): RequestScope {
-    return { scope: this.shared(scope), action, effective_at };
+  /** Most scopes take effect at the request: they share the text of that time. */
+  private sharedScope({ scope, action, effective_at }: RequestScope, time?: string): RequestScope {
+    return { scope: this.shared(scope), action, effective_at: effective_at === time ? time : effective_at };
   }
 
   private shared(text: string): string {
@@ -180,8 +196,8 @@ function release(record: LedgerRecord, request: OpenRequest): void {
         "it releases for a provider that is no recipient of the request, or without a time",
       );
     }
-    request.recipients.set(provider, request.recipients.get(provider) ?? released_at);
   }
+  request.recipients = withRecipients(request.recipients, record);
   const released = [...request.recipients.values()];
   if (released.includes(null)) {
     return;
