@@ -9,7 +9,11 @@ export interface Measured {
 }
 
 /** Runs a command to its end. @throws Error when it fails, with what it wrote to stderr. */
-export async function measure(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env): Promise<Measured> {
+export async function measure(
+  command: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<Measured> {
   const started = performance.now();
   const child = spawn(command, args, { env: environment, stdio: ["ignore", "ignore", "pipe"] });
   const peak = watchMemory(child);

@@ -51,7 +51,13 @@ export async function benchScan(tombstones: number, megabytes: number, runs: num
     const tally = new Tally();
     const started = performance.now();
     let bytes = 0;
-    for await (const kept of sanitiseRows(repeat(chunks, megabytes * 1e6, (size) => (bytes += size)), table, plan, tally)) void kept;
+    for await (const kept of sanitiseRows(
+      repeat(chunks, megabytes * 1e6, (size) => (bytes += size)),
+      table,
+      plan,
+      tally,
+    ))
+      void kept;
     const speed = bytes / 1e6 / ((performance.now() - started) / 1000);
     // the first run warms the compiler up
     if (run > 0) speeds.push(speed);
@@ -86,7 +92,19 @@ function makeRequests(tombstones: number, keys: ReturnType<typeof generateKeySet
 
 /** 32 MB of rows of about 155 bytes, in the 256 KiB chunks that a decompressor gives. */
 function makeChunks(): Buffer[] {
-  const words = ["cursus", "graag", "informatie", "over", "data", "opleiding", "wanneer", "begint", "de", "volgende", "groep"];
+  const words = [
+    "cursus",
+    "graag",
+    "informatie",
+    "over",
+    "data",
+    "opleiding",
+    "wanneer",
+    "begint",
+    "de",
+    "volgende",
+    "groep",
+  ];
   const rows: string[] = [];
   let size = 0;
   for (let row = 0; size < 32e6; row++) {
@@ -103,7 +121,11 @@ function makeChunks(): Buffer[] {
   return chunks;
 }
 
-async function* repeat(chunks: readonly Buffer[], bytes: number, count: (size: number) => void): AsyncGenerator<Buffer> {
+async function* repeat(
+  chunks: readonly Buffer[],
+  bytes: number,
+  count: (size: number) => void,
+): AsyncGenerator<Buffer> {
   for (let sent = 0; sent < bytes; ) {
     for (const chunk of chunks) {
       sent += chunk.length;
@@ -136,7 +158,10 @@ function oneTableArchive(): Archive {
     offset: null,
     raw: Buffer.alloc(0),
   });
-  const toc = [entry(1, "TABLE", create, null), entry(2, "TABLE DATA", null, `COPY public.leads (${columns}) FROM stdin;\n`)];
+  const toc = [
+    entry(1, "TABLE", create, null),
+    entry(2, "TABLE DATA", null, `COPY public.leads (${columns}) FROM stdin;\n`),
+  ];
   const nothing = (): never => {
     throw new Error("the scan benchmark brings its own rows");
   };

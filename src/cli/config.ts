@@ -27,7 +27,10 @@ function configSchema(zod: typeof z) {
     context.addIssue({ code: "custom", message: "expected a duration such as 90s, 15m, 120h or 5d" });
     return zod.NEVER;
   });
-  const age = duration.refine((value) => value <= hardAgeLimit, "cannot be more than 120h: five days is what was promised");
+  const age = duration.refine(
+    (value) => value <= hardAgeLimit,
+    "cannot be more than 120h: five days is what was promised",
+  );
   const store = {
     url: zod.string().min(1),
     region: zod.string().min(1).optional(),
@@ -59,7 +62,10 @@ function configSchema(zod: typeof z) {
 }
 
 type ConfigFile = z.output<ReturnType<typeof configSchema>>;
-type StoreConfig = Pick<ConfigFile["ledger"], "url" | "region" | "endpoint" | "path_style" | "checksums" | "ca_file" | "sse_c_key_file">;
+type StoreConfig = Pick<
+  ConfigFile["ledger"],
+  "url" | "region" | "endpoint" | "path_style" | "checksums" | "ca_file" | "sse_c_key_file"
+>;
 
 function isZone(zone: string): boolean {
   try {
@@ -88,13 +94,22 @@ export async function readConfig(
     text,
     fileName: file,
     schema: configSchema,
-    refuse: (issues) => new UsageError(issues.join("\n"), { code: "config_invalid", hint: "see DESIGN §4 or the README for every setting" }),
-    interpolate: (name) => (name === "DATABASE_URL" && overrides.target !== undefined ? overrides.target : environment[name]),
+    refuse: (issues) =>
+      new UsageError(issues.join("\n"), {
+        code: "config_invalid",
+        hint: "see DESIGN §4 or the README for every setting",
+      }),
+    interpolate: (name) =>
+      name === "DATABASE_URL" && overrides.target !== undefined ? overrides.target : environment[name],
   });
   return toSettings(document.value, dirname(path), overrides);
 }
 
-function toSettings(config: ConfigFile, directory: string, overrides: { readonly target?: string; readonly jobs?: number }): Settings {
+function toSettings(
+  config: ConfigFile,
+  directory: string,
+  overrides: { readonly target?: string; readonly jobs?: number },
+): Settings {
   const at = (file: string): string => (isAbsolute(file) ? file : resolve(directory, file));
   const target = config.target ?? (overrides.target === undefined ? undefined : { url: overrides.target });
   return {

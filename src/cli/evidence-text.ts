@@ -30,20 +30,25 @@ export function evidenceText(evidence: EvidenceDocument): string {
     const hours = (evidence.backup.age_seconds / 3600).toFixed(1);
     lines.push(`backup  ${evidence.backup.location}, ${hours} hours old`);
   }
-  if (evidence.ledger) lines.push(`ledger  ${number(evidence.ledger.size)} records, head ${evidence.ledger.head.slice(0, 16)}`);
+  if (evidence.ledger)
+    lines.push(`ledger  ${number(evidence.ledger.size)} records, head ${evidence.ledger.head.slice(0, 16)}`);
   if (evidence.plan) lines.push(`plan    ${evidence.plan.digest.slice(0, 23)}`);
   if (evidence.target) lines.push(`target  database ${evidence.target.database}`);
   const tables = evidence.tables ?? [];
   if (tables.length > 0) lines.push("", tableLines(tables, number));
-  const met = (evidence.requests ?? []).filter((request) => request.rows_erased + request.rows_anonymised + request.rows_pending > 0);
+  const met = (evidence.requests ?? []).filter(
+    (request) => request.rows_erased + request.rows_anonymised + request.rows_pending > 0,
+  );
   if (met.length > 0) {
-    const rows = met.slice(0, 20).map((request) => [
-      request.request_id,
-      request.state,
-      number(request.rows_erased),
-      number(request.rows_anonymised),
-      number(request.rows_pending),
-    ]);
+    const rows = met
+      .slice(0, 20)
+      .map((request) => [
+        request.request_id,
+        request.state,
+        number(request.rows_erased),
+        number(request.rows_anonymised),
+        number(request.rows_pending),
+      ]);
     lines.push("", alignedTable(["request", "state", "erased", "anonymised", "pending"], rows, 2));
     if (met.length > 20) lines.push(`and ${number(met.length - 20)} more requests`);
   }
@@ -52,7 +57,10 @@ export function evidenceText(evidence: EvidenceDocument): string {
   }
   if (evidence.verification) {
     const { survivors, values_checked, constraints } = evidence.verification;
-    lines.push("", `survivors: ${number(survivors)} in ${number(values_checked)} values read back; ${number(constraints)} constraints hold`);
+    lines.push(
+      "",
+      `survivors: ${number(survivors)} in ${number(values_checked)} values read back; ${number(constraints)} constraints hold`,
+    );
   }
   return lines.join("\n");
 }
@@ -66,7 +74,15 @@ function tableLines(tables: readonly TableEvidence[], number: (value: number) =>
     number(table.rows_erased),
     number(table.rows_pending),
   ]);
-  const sum = (of: (table: TableEvidence) => number): string => number(tables.reduce((total, table) => total + of(table), 0));
-  const total = ["all", sum((t) => t.rows_read), sum((t) => t.rows_kept), sum((t) => t.rows_anonymised), sum((t) => t.rows_erased), sum((t) => t.rows_pending)];
+  const sum = (of: (table: TableEvidence) => number): string =>
+    number(tables.reduce((total, table) => total + of(table), 0));
+  const total = [
+    "all",
+    sum((t) => t.rows_read),
+    sum((t) => t.rows_kept),
+    sum((t) => t.rows_anonymised),
+    sum((t) => t.rows_erased),
+    sum((t) => t.rows_pending),
+  ];
   return alignedTable(["table", "read", "kept", "anonymised", "erased", "pending"], [...rows, total]);
 }

@@ -30,7 +30,11 @@ export interface CommandIo {
 
 export function commandIo(options: GlobalOptions, signal: AbortSignal, process: NodeJS.Process): CommandIo {
   const log = (text: string): void => {
-    process.stderr.write(options.logFormat === "json" ? `${JSON.stringify({ time: new Date().toISOString(), level: "info", message: text })}\n` : `${text}\n`);
+    process.stderr.write(
+      options.logFormat === "json"
+        ? `${JSON.stringify({ time: new Date().toISOString(), level: "info", message: text })}\n`
+        : `${text}\n`,
+    );
   };
   const note = (text: string): void => {
     if (!options.quiet) log(text);
@@ -45,7 +49,8 @@ export function commandIo(options: GlobalOptions, signal: AbortSignal, process: 
     note,
     progress: async () => {
       if (options.quiet) return silent;
-      const terminal = process.stderr.isTTY === true && options.logFormat === "text" && !process.env.CI && process.env.TERM !== "dumb";
+      const terminal =
+        process.stderr.isTTY === true && options.logFormat === "text" && !process.env.CI && process.env.TERM !== "dumb";
       return terminal ? await progressSpinner(process.stderr, options.color) : progressLines(log);
     },
   };
@@ -62,5 +67,9 @@ export function describeError(error: unknown, options: Pick<GlobalOptions, "logF
   // an unexpected error may quote anything: only where it happened is safe to show
   const stack = error instanceof Error ? (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)) : [];
   const kind = error instanceof Error ? error.name : typeof error;
-  return [`error: unexpected ${kind}; this is a defect of sanitize`, ...stack, "hint: report it with the lines above"].join("\n");
+  return [
+    `error: unexpected ${kind}; this is a defect of sanitize`,
+    ...stack,
+    "hint: report it with the lines above",
+  ].join("\n");
 }

@@ -49,7 +49,9 @@ export function buildProgram(signal: AbortSignal): Command {
     .option("--json", "print one JSON document on stdout", false)
     .option("--quiet", "no progress, no remarks", false)
     .option("--no-color", "no colours")
-    .addOption(new Option("--log-format <format>", "form of the lines on stderr").choices(["text", "json"]).default("text"))
+    .addOption(
+      new Option("--log-format <format>", "form of the lines on stderr").choices(["text", "json"]).default("text"),
+    )
     .addHelpText("after", exitCodes)
     .addHelpText(
       "after",
@@ -65,7 +67,13 @@ Examples:
 }
 
 function globalOptions(command: Command): GlobalOptions {
-  const options = command.optsWithGlobals<{ config: string; json: boolean; quiet: boolean; color: boolean; logFormat: "text" | "json" }>();
+  const options = command.optsWithGlobals<{
+    config: string;
+    json: boolean;
+    quiet: boolean;
+    color: boolean;
+    logFormat: "text" | "json";
+  }>();
   const plain = process.env.NO_COLOR !== undefined && process.env.NO_COLOR !== "";
   return { ...options, color: options.color && !plain && process.env.TERM !== "dumb" };
 }

@@ -108,7 +108,8 @@ export async function progressSpinner(stream: NodeJS.WriteStream, color: boolean
         stream.write(`${event.text}\n`);
         return;
       }
-      if (event.type === "phase" && spinner.isSpinning) spinner.succeed(state.sentence().replace(/ · about .* left$/, ""));
+      if (event.type === "phase" && spinner.isSpinning)
+        spinner.succeed(state.sentence().replace(/ · about .* left$/, ""));
       state.apply(event);
       if (phase !== state.phase) {
         phase = state.phase;

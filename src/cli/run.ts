@@ -4,8 +4,8 @@ import type { EvidenceDocument } from "../evidence/document.ts";
 import type { RunResult } from "../operations/run-evidence.ts";
 import type { RunContext, Settings } from "../operations/settings.ts";
 import { readConfig } from "./config.ts";
-import type { CommandIo } from "./io.ts";
 import { evidenceText } from "./evidence-text.ts";
+import type { CommandIo } from "./io.ts";
 
 /** Reads the configuration and runs an operation with progress on stderr; prints its evidence and passes its error on. */
 export async function runWithEvidence(
@@ -20,11 +20,20 @@ export async function runWithEvidence(
   return result;
 }
 
-export async function withProgress<T>(io: CommandIo, settings: Settings, operation: (run: RunContext) => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  io: CommandIo,
+  settings: Settings,
+  operation: (run: RunContext) => Promise<T>,
+): Promise<T> {
   const progress = await io.progress();
   let result: T | undefined;
   try {
-    result = await operation({ settings, signal: io.signal, now: () => new Date(), onEvent: (event) => progress.event(event) });
+    result = await operation({
+      settings,
+      signal: io.signal,
+      now: () => new Date(),
+      onEvent: (event) => progress.event(event),
+    });
     return result;
   } finally {
     const failed = result === undefined || (result as { error?: unknown }).error !== undefined;

@@ -3,13 +3,13 @@ import { characterWidth } from "./character-width.ts";
 import { escapeField, isNull, unescapeField } from "./fields.ts";
 import { parseCopyStatement } from "./statement.ts";
 
-const unescape = (text: string): string => unescapeField(Buffer.from(text, "latin1")).toString("latin1");
+const unescaped = (text: string): string => unescapeField(Buffer.from(text, "latin1")).toString("latin1");
 
 describe("COPY fields", () => {
   it("know NULL from the text that looks like it", () => {
     expect(isNull(Buffer.from("\\N"))).toBe(true);
     expect(isNull(Buffer.from("\\\\N"))).toBe(false);
-    expect(unescape("\\\\N")).toBe("\\N");
+    expect(unescaped("\\\\N")).toBe("\\N");
     expect(isNull(Buffer.from(""))).toBe(false);
   });
 
@@ -22,7 +22,7 @@ describe("COPY fields", () => {
     ["\\q\\.", "q."],
     ["end\\", "end\\"],
   ])("unescape as PostgreSQL does: %j", (raw, expected) => {
-    expect(unescape(raw)).toBe(expected);
+    expect(unescaped(raw)).toBe(expected);
   });
 
   it("do not take the second byte of a Japanese character for a backslash", () => {
@@ -39,13 +39,20 @@ describe("COPY fields", () => {
 
 describe("COPY statements", () => {
   it("are read as pg_dump writes them", () => {
-    expect(parseCopyStatement("COPY sales.orders (id, \"Customer \"\"Id\"\"\", h) FROM stdin;\n")).toEqual({
+    expect(parseCopyStatement('COPY sales.orders (id, "Customer ""Id""", h) FROM stdin;\n')).toEqual({
       schema: "sales",
       table: "orders",
       columns: ["id", 'Customer "Id"', "h"],
     });
-    expect(parseCopyStatement("COPY sales.zero_cols  FROM stdin;\n")).toMatchObject({ table: "zero_cols", columns: [] });
-    expect(parseCopyStatement("COPY orders (id) WITH OIDS FROM stdin;\n")).toEqual({ schema: "", table: "orders", columns: ["oid", "id"] });
+    expect(parseCopyStatement("COPY sales.zero_cols  FROM stdin;\n")).toMatchObject({
+      table: "zero_cols",
+      columns: [],
+    });
+    expect(parseCopyStatement("COPY orders (id) WITH OIDS FROM stdin;\n")).toEqual({
+      schema: "",
+      table: "orders",
+      columns: ["oid", "id"],
+    });
   });
 
   it("may span lines that look like something else", () => {
@@ -58,10 +65,12 @@ describe("COPY statements", () => {
     });
   });
 
-  it.each(["COPY t (a) FROM stdin WITH (FORMAT csv);", "COPY t (a FROM stdin;", "SELECT 1;", 'COPY "t (a) FROM stdin;'])(
-    "of any other kind are refused: %s",
-    (statement) => {
-      expect(() => parseCopyStatement(statement)).toThrow(expect.objectContaining({ code: "copy_statement" }));
-    },
-  );
+  it.each([
+    "COPY t (a) FROM stdin WITH (FORMAT csv);",
+    "COPY t (a FROM stdin;",
+    "SELECT 1;",
+    'COPY "t (a) FROM stdin;',
+  ])("of any other kind are refused: %s", (statement) => {
+    expect(() => parseCopyStatement(statement)).toThrow(expect.objectContaining({ code: "copy_statement" }));
+  });
 });

@@ -18,12 +18,15 @@ async function* cut(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buf
 
 async function collect(bytes: Buffer, columns: number, sizes: readonly number[]): Promise<RowBatch[]> {
   const batches: RowBatch[] = [];
-  for await (const batch of rowBatches(cut(bytes, sizes), { table: "t", columns, probes: [] }, kernel)) batches.push(batch);
+  for await (const batch of rowBatches(cut(bytes, sizes), { table: "t", columns, probes: [] }, kernel))
+    batches.push(batch);
   return batches;
 }
 
 function bytesOf(batches: readonly RowBatch[]): Buffer {
-  return Buffer.concat(batches.flatMap((batch) => (batch.longRow ? [...batch.longRow.slices(0, batch.longRow.length)] : [batch.bytes])));
+  return Buffer.concat(
+    batches.flatMap((batch) => (batch.longRow ? [...batch.longRow.slices(0, batch.longRow.length)] : [batch.bytes])),
+  );
 }
 
 const field = fc.oneof(
@@ -33,7 +36,12 @@ const field = fc.oneof(
 );
 const table = fc
   .integer({ min: 1, max: 5 })
-  .chain((columns) => fc.tuple(fc.constant(columns), fc.array(fc.array(field, { minLength: columns, maxLength: columns }), { maxLength: 30 })));
+  .chain((columns) =>
+    fc.tuple(
+      fc.constant(columns),
+      fc.array(fc.array(field, { minLength: columns, maxLength: columns }), { maxLength: 30 }),
+    ),
+  );
 const chunkSizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 });
 
 function copyText(rows: readonly (readonly (string | null)[])[]): Buffer {
@@ -78,7 +86,9 @@ describe("row batches", () => {
           const offsets = fieldOffsets(text, start, stop);
           const read = row.map((_, n) => text.subarray(offsets[n]!, offsets[n + 1]! - 1));
           expect(offsets).toHaveLength(row.length + 1);
-          expect(read.map((raw) => (raw.equals(nullField) ? null : unescapeField(Buffer.from(raw)).toString()))).toEqual(row);
+          expect(
+            read.map((raw) => (raw.equals(nullField) ? null : unescapeField(Buffer.from(raw)).toString())),
+          ).toEqual(row);
           start = stop;
         }
       }),

@@ -99,7 +99,11 @@ class RowCutter {
 
   finish(): void {
     if (this.ended) return;
-    throw this.damaged("data_truncated", "its data ends without the closing \\. line", "the backup was cut off: use another one");
+    throw this.damaged(
+      "data_truncated",
+      "its data ends without the closing \\. line",
+      "the backup was cut off: use another one",
+    );
   }
 
   private keep(bytes: Buffer): void {
@@ -107,7 +111,11 @@ class RowCutter {
     this.carry.push(bytes);
     this.carried += bytes.length;
     if (this.carried > maxRowBytes) {
-      throw this.damaged("row_too_wide", "the row is larger than the 1 GiB that PostgreSQL accepts", "check the backup");
+      throw this.damaged(
+        "row_too_wide",
+        "the row is larger than the 1 GiB that PostgreSQL accepts",
+        "check the backup",
+      );
     }
   }
 
@@ -146,7 +154,8 @@ class RowCutter {
   /** Behind `\.` pg_dump writes empty lines only. */
   private checkTail(bytes: Buffer): void {
     for (const byte of bytes) {
-      if (byte !== newline) throw this.damaged("data_after_end", "there are bytes behind the closing \\. line", "check the backup");
+      if (byte !== newline)
+        throw this.damaged("data_after_end", "there are bytes behind the closing \\. line", "check the backup");
     }
   }
 

@@ -219,7 +219,15 @@ export class RowKernel {
       const key = this.keys + slot * 16;
       memory.set(probe.tagKey, key);
       words.set(
-        [probe.column, fieldForm[probe.form], key, table?.address ?? 0, table?.mask ?? 0, 1 << index, table?.hasZero ?? 0],
+        [
+          probe.column,
+          fieldForm[probe.form],
+          key,
+          table?.address ?? 0,
+          table?.mask ?? 0,
+          1 << index,
+          table?.hasZero ?? 0,
+        ],
         slot * probeWords,
       );
     }

@@ -50,10 +50,13 @@ class NameCursor {
 
   expect(literal: string): void {
     if (!this.take(literal)) {
-      throw new ArchiveDamaged(`the archive holds a COPY statement of a form pg_dump does not write (character ${this.at})`, {
-        code: "copy_statement",
-        hint: "make the backup with pg_dump itself",
-      });
+      throw new ArchiveDamaged(
+        `the archive holds a COPY statement of a form pg_dump does not write (character ${this.at})`,
+        {
+          code: "copy_statement",
+          hint: "make the backup with pg_dump itself",
+        },
+      );
     }
   }
 

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { type CharacterLength, escapeField } from "../copy/fields.ts";
 import type { RowKernel } from "../copy/row-kernel.ts";
 import { PolicyRefused } from "../errors.ts";
-import { type ColumnChange, type Coverage, type CoveredTable, tableKey, type TableName } from "../policy/model.ts";
+import { type ColumnChange, type Coverage, type CoveredTable, type TableName, tableKey } from "../policy/model.ts";
 import { formatTableName } from "../policy/names.ts";
 import { parentsFirst } from "./closure.ts";
 import { OrdinalLists, ParentKeys } from "./parent-keys.ts";
@@ -43,7 +43,9 @@ export function compilePlan(coverage: Coverage, options: CompileOptions): Compil
     const owner = tableKey(plan.covered.ruleOf);
     byOwner.set(owner, [...(byOwner.get(owner) ?? []), plan]);
   }
-  const order = groups.map((group) => group.flatMap((name) => byOwner.get(name) ?? [])).filter((group) => group.length > 0);
+  const order = groups
+    .map((group) => group.flatMap((name) => byOwner.get(name) ?? []))
+    .filter((group) => group.length > 0);
   return { tables, order, parents };
 }
 
@@ -85,21 +87,25 @@ function compileTable(
     covered,
     kind: covered.rule.kind,
     rule,
-    keys: (rule?.match ?? []).map((match): KeyColumn => ({
-      type: match.type,
-      field: fields(match.column),
-      path: match.path,
-      when: Object.entries(match.when).map(([column, text]) => ({
-        field: fields(column),
-        raw: escapeField(options.encode(text), options.characterLength),
-      })),
-    })),
+    keys: (rule?.match ?? []).map(
+      (match): KeyColumn => ({
+        type: match.type,
+        field: fields(match.column),
+        path: match.path,
+        when: Object.entries(match.when).map(([column, text]) => ({
+          field: fields(column),
+          raw: escapeField(options.encode(text), options.characterLength),
+        })),
+      }),
+    ),
     edges: edges.map((edge) => ({
       fields: edge.columns.map(fields),
       parents: parents.get(parentName(edge.parent, edge.referenced))!,
       cyclic: groupOf.get(tableKey(edge.parent)) === groupOf.get(owner),
     })),
-    exposes: rule ? [...exposed].map(([name, columns]) => ({ fields: columns.map(fields), keys: parents.get(name)! })) : [],
+    exposes: rule
+      ? [...exposed].map(([name, columns]) => ({ fields: columns.map(fields), keys: parents.get(name)! }))
+      : [],
     createdAt: rule?.createdAt ? { field: fields(rule.createdAt), kind: timeKind(covered, rule.createdAt) } : null,
     set: compileChanges(rule?.set, fields),
     pendingSet: compileChanges(rule?.pendingSet, fields),
@@ -111,7 +117,10 @@ function compileTable(
   };
 }
 
-function compileChanges(set: ReadonlyMap<string, ColumnChange> | undefined, fields: (column: string) => number): FieldChange[] {
+function compileChanges(
+  set: ReadonlyMap<string, ColumnChange> | undefined,
+  fields: (column: string) => number,
+): FieldChange[] {
   return [...(set ?? [])].map(([column, change]) => ({ field: fields(column), change }));
 }
 
@@ -120,10 +129,13 @@ function fieldsOf(covered: CoveredTable): (column: string) => number {
   return (column) => {
     const field = covered.copyColumns.indexOf(column);
     if (field >= 0) return field;
-    throw new PolicyRefused(`table ${formatTableName(covered.name)}: column ${column} is not among the data of the dump`, {
-      code: "column_without_data",
-      hint: "a generated column is never dumped: name the columns it is made of",
-    });
+    throw new PolicyRefused(
+      `table ${formatTableName(covered.name)}: column ${column} is not among the data of the dump`,
+      {
+        code: "column_without_data",
+        hint: "a generated column is never dumped: name the columns it is made of",
+      },
+    );
   };
 }
 

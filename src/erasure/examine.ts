@@ -28,7 +28,13 @@ export interface Decision {
 }
 
 export interface MatchContext {
+  /** What the ledger holds. */
   readonly index: TombstoneIndex;
+  /**
+   * Other identifiers of the same people, learnt from the subject table. Not asked of the subject table itself: two
+   * accounts that share a telephone are two people.
+   */
+  readonly resolved: TombstoneIndex;
   readonly views: readonly (RequestView | null)[];
   /** Zone for timestamps without one. */
   readonly zone: string;
@@ -110,19 +116,33 @@ function examineEdge(
   }
 }
 
-function ordinalsOf(row: RowView, key: KeyColumn, plan: TablePlan, rowNumber: number, context: MatchContext): readonly number[] {
+function ordinalsOf(
+  row: RowView,
+  key: KeyColumn,
+  plan: TablePlan,
+  rowNumber: number,
+  context: MatchContext,
+): readonly number[] {
   if (key.when.some(({ field, raw }) => !row.raw(field).equals(raw))) return [];
   const value = textOf(row.raw(key.field), context);
   if (value === null) return [];
   const identifier = key.path ? atPath(value, key.path, plan, rowNumber) : value;
-  return identifier === null ? [] : lookup(key.type, identifier, context);
+  return identifier === null ? [] : lookup(key.type, identifier, plan, context);
 }
 
-/** Requests that hold this identifier, whatever its spelling. */
-export function lookup(type: string, identifier: string, context: MatchContext): readonly number[] {
+/** Requests that hold this identifier, whatever its spelling; each once. */
+export function lookup(
+  type: string,
+  identifier: string,
+  plan: TablePlan,
+  context: Pick<MatchContext, "index" | "resolved">,
+): readonly number[] {
   if (identifier.length > longestIdentifier) return [];
   const form = canonicalise(type, identifier);
-  return form.ok ? context.index.lookup(type, form.value) : [];
+  if (!form.ok) return [];
+  const held = context.index.lookup(type, form.value);
+  const learnt = plan.subject.length > 0 ? [] : context.resolved.lookup(type, form.value);
+  return learnt.length === 0 ? held : [...new Set([...held, ...learnt])];
 }
 
 /** A field's text without escapes, or `null`. */
@@ -156,15 +176,21 @@ function timeOf(row: RowView, plan: TablePlan, rowNumber: number, context: Match
   if (text === null) return null;
   const instant = instantOf(text, context.zone);
   if (instant !== null) return instant;
-  throw new ArchiveDamaged(`table ${plan.label}, row ${rowNumber}: column ${plan.columns[plan.createdAt.field]} holds no timestamp`, {
-    code: "time_invalid",
-    hint: "created_at in the policy must name a timestamp or date column",
-  });
+  throw new ArchiveDamaged(
+    `table ${plan.label}, row ${rowNumber}: column ${plan.columns[plan.createdAt.field]} holds no timestamp`,
+    {
+      code: "time_invalid",
+      hint: "created_at in the policy must name a timestamp or date column",
+    },
+  );
 }
 
 function noTime(plan: TablePlan, rowNumber: number): PolicyRefused {
-  return new PolicyRefused(`table ${plan.label}, row ${rowNumber}: a row matches a request but has no time to hold against its cut-off`, {
-    code: "no_time",
-    hint: "say in the policy what is to become of such rows: no_time: erase, or no_time: keep",
-  });
+  return new PolicyRefused(
+    `table ${plan.label}, row ${rowNumber}: a row matches a request but has no time to hold against its cut-off`,
+    {
+      code: "no_time",
+      hint: "say in the policy what is to become of such rows: no_time: erase, or no_time: keep",
+    },
+  );
 }

@@ -33,6 +33,8 @@ export interface Findings {
 /** Key types of the subject table that name the person rather than identify: used by `redact: [names]` alone. */
 const nameTypes = new Set(["name", "names"]);
 const cheapRounds = 3;
+/** How often one batch is looked at again for what was found in it: answers to answers to answers. */
+const batchRounds = 8;
 
 export async function findWhatGoes(
   archive: Archive,
@@ -77,7 +79,10 @@ class Finder {
 
   /** A piped archive is read once from end to end to learn positions; what can be found on the way is. */
   private async walk(subjects: readonly TablePlan[]): Promise<void> {
-    const early = subjects.length > 0 ? subjects : this.compiled.order.flat().filter((plan) => mustBeRead(plan) && plan.edges.length === 0);
+    const early =
+      subjects.length > 0
+        ? subjects
+        : this.compiled.order.flat().filter((plan) => mustBeRead(plan) && plan.edges.length === 0);
     const wanted = new Map(early.map((plan) => [plan.dumpId, plan]));
     await this.archive.walk(
       {
@@ -117,7 +122,7 @@ class Finder {
       let revision = this.revision();
       this.remember(batch, plan, meanings, chains);
       // keys found in this batch may concern rows of this very batch
-      while (!chains && revision !== this.revision()) {
+      for (let again = 0; !chains && again < batchRounds && revision !== this.revision(); again++) {
         revision = this.revision();
         this.remember(this.scannedAgain(batch, plan), plan, meanings);
       }
@@ -126,7 +131,11 @@ class Finder {
 
   private scannedAgain(batch: RowBatch, plan: TablePlan): RowBatch {
     if (batch.longRow) return batch;
-    const { candidates } = this.matcher.kernel.scan(batch.bytes, plan.columns.length, this.matcher.probeSet(plan).probes);
+    const { candidates } = this.matcher.kernel.scan(
+      batch.bytes,
+      plan.columns.length,
+      this.matcher.probeSet(plan).probes,
+    );
     return { ...batch, candidates };
   }
 
@@ -150,7 +159,12 @@ class Finder {
     }
   }
 
-  private remember(batch: RowBatch, plan: TablePlan, meanings: readonly ProbeMeaning[], chains: ReferenceChains | null = null): void {
+  private remember(
+    batch: RowBatch,
+    plan: TablePlan,
+    meanings: readonly ProbeMeaning[],
+    chains: ReferenceChains | null = null,
+  ): void {
     this.matcher.coveredRows(batch, plan, meanings, (row, _start, _end, decision) => {
       if (plan.subject.length > 0) this.resolve(row, plan, decision.direct);
       this.expose(row, plan, decision, chains);
@@ -171,7 +185,7 @@ class Finder {
 
   /** The subject row tells the other identifiers of the people whose own keys it holds. */
   private resolve(row: RowView, plan: TablePlan, ordinals: readonly number[]): void {
-    const { index } = this.matcher.context;
+    const { index, resolved } = this.matcher.context;
     for (const { type, field } of plan.subject) {
       const text = textOf(row.raw(field), this.matcher.context);
       if (text === null || text === "") continue;
@@ -183,8 +197,7 @@ class Finder {
         }
         const form = canonicalise(type, text);
         if (!form.ok || index.lookup(type, form.value).includes(ordinal)) continue;
-        index.add(type, form.value, ordinal);
-        this.resolved++;
+        if (resolved.add(type, form.value, ordinal)) this.resolved++;
       }
     }
   }

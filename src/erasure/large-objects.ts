@@ -6,6 +6,7 @@ import type { TablePlan } from "./table-plan.ts";
 export function rewritesLargeObject(plan: TablePlan, outcome: Outcome): boolean {
   if (plan.largeObjects.length === 0) return false;
   if (outcome === "delete") return true;
-  const changes = outcome === "anonymise" || outcome === "retain" ? plan.set : outcome === "pending" ? plan.pendingSet : [];
+  const changes =
+    outcome === "anonymise" || outcome === "retain" ? plan.set : outcome === "pending" ? plan.pendingSet : [];
   return changes.some(({ field }) => plan.largeObjects.includes(field));
 }

@@ -4,7 +4,6 @@
 import type { RowBatch } from "../copy/row-batches.ts";
 import { maxProbes, type Probe, type RowKernel, type TagTable } from "../copy/row-kernel.ts";
 import { PolicyRefused } from "../errors.ts";
-import type { TombstoneIndex } from "../ledger/tombstone-index.ts";
 import { type Decision, examineRow, type MatchContext } from "./examine.ts";
 import { LongRowView, ShortRowView } from "./row-view.ts";
 import { formOf, type ProbeMeaning, type ProbeSet, type TablePlan } from "./table-plan.ts";
@@ -42,7 +41,7 @@ export class Matcher {
     const probes: Probe[] = [];
     const meanings: ProbeMeaning[] = [];
     for (const key of plan.keys) {
-      for (const tags of this.tagsOf(key.type, this.context.index)) {
+      for (const tags of this.tagsOf(key.type, plan.subject.length > 0)) {
         probes.push({ column: key.field, form: formOf(key), tagKey: tags.key, table: tags.table });
         meanings.push({ key });
         if (key.path) break;
@@ -58,10 +57,13 @@ export class Matcher {
       meanings.push({ edge });
     }
     if (probes.length > maxProbes) {
-      throw new PolicyRefused(`table ${plan.label} is asked for ${probes.length} keys and references, ${maxProbes} are possible`, {
-        code: "too_many_keys",
-        hint: "retire key epochs whose last tombstone has expired, or leave out keys that another one implies",
-      });
+      throw new PolicyRefused(
+        `table ${plan.label} is asked for ${probes.length} keys and references, ${maxProbes} are possible`,
+        {
+          code: "too_many_keys",
+          hint: "retire key epochs whose last tombstone has expired, or leave out keys that another one implies",
+        },
+      );
     }
     return { probes, meanings };
   }
@@ -85,11 +87,22 @@ export class Matcher {
     }
   }
 
-  private tagsOf(type: string, index: TombstoneIndex): readonly TypeTags[] {
-    let tags = this.tagsByType.get(type);
+  /** One table for each epoch in which there are tombstones of the type. */
+  private tagsOf(type: string, ledgerOnly: boolean): readonly TypeTags[] {
+    const { index, resolved } = this.context;
+    const name = ledgerOnly || resolved.tagKeys(type).length === 0 ? type : `${type} and resolved`;
+    let tags = this.tagsByType.get(name);
     if (!tags) {
-      tags = index.tagKeys(type).map(({ epoch, key }) => ({ key, table: this.kernel.tagTable(index.tags(type, epoch)) }));
-      this.tagsByType.set(type, tags);
+      const sources = name === type ? [index] : [index, resolved];
+      const epochs = new Map(
+        sources.flatMap((source) => source.tagKeys(type).map(({ epoch, key }) => [epoch, key] as const)),
+      );
+      tags = [...epochs].map(([epoch, key]) => {
+        const table = this.kernel.tagTable(index.tags(type, epoch));
+        if (name !== type) for (const tag of resolved.tags(type, epoch)) table.add(tag);
+        return { key, table };
+      });
+      this.tagsByType.set(name, tags);
     }
     return tags;
   }

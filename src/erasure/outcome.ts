@@ -20,7 +20,11 @@ export interface RequestView {
   /** Microseconds since 1970 UTC: rows created later belong to somebody else. */
   readonly cutoff: number;
   /** State of a scope at the run's instant; scopes the request does not list take the table's rule at once. */
-  scope(name: string): { readonly state: "pending" | "effective"; readonly action: ScopeAction | null; readonly effectiveAt: Date };
+  scope(name: string): {
+    readonly state: "pending" | "effective";
+    readonly action: ScopeAction | null;
+    readonly effectiveAt: Date;
+  };
 }
 
 /** The requests of a ledger that concern this policy's controller, seen at `at`; others are left out by `null`. */
@@ -53,7 +57,11 @@ function viewRequest(request: ErasureRequest, at: Date): RequestView {
   };
 }
 
-function describe(scope: RequestScope | undefined, request: ErasureRequest, at: Date): ReturnType<RequestView["scope"]> {
+function describe(
+  scope: RequestScope | undefined,
+  request: ErasureRequest,
+  at: Date,
+): ReturnType<RequestView["scope"]> {
   if (!scope) return { state: "effective", action: null, effectiveAt: request.requestedAt };
   return { state: scopeState(scope, at), action: scope.action, effectiveAt: new Date(scope.effective_at) };
 }

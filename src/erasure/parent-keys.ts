@@ -36,7 +36,9 @@ export interface ParentFate {
 const separator = Buffer.from("\t");
 
 export function joinFields(fields: readonly Buffer[]): Buffer {
-  return fields.length === 1 ? fields[0]! : Buffer.concat(fields.flatMap((field, n) => (n === 0 ? [field] : [separator, field])));
+  return fields.length === 1
+    ? fields[0]!
+    : Buffer.concat(fields.flatMap((field, n) => (n === 0 ? [field] : [separator, field])));
 }
 
 export class ParentKeys {
@@ -87,7 +89,10 @@ export class ParentKeys {
   setDigest(): string {
     this.digest.fill(0);
     for (const [key, value] of this.keys.entries()) {
-      const hash = createHash("sha256").update(key).update(value % 2 === 1 ? "\n1" : "\n0").digest();
+      const hash = createHash("sha256")
+        .update(key)
+        .update(value % 2 === 1 ? "\n1" : "\n0")
+        .digest();
       for (let n = 0; n < 32; n++) this.digest[n] = this.digest[n]! ^ hash[n]!;
     }
     return this.digest.toString("hex");

@@ -61,6 +61,10 @@ export async function planErasure(input: PlanInput): Promise<ErasurePlan> {
   const views = viewRequests(ledger.requests, input.at, coverage.policy.controller);
   const context = {
     index: TombstoneIndex.build(ledger.requests, input.keys),
+    resolved: TombstoneIndex.build(
+      ledger.requests.map((request) => ({ ...request, keys: [] })),
+      input.keys,
+    ),
     views,
     zone: coverage.policy.timezone ?? input.zone,
     decode: codec.decode,
@@ -84,7 +88,12 @@ export async function planErasure(input: PlanInput): Promise<ErasurePlan> {
 
 const nothingFound: Findings = { names: new Map(), largeObjects: new Set(), resolved: 0, tablesRead: [] };
 
-function isLate(table: TablePlan, decision: Decision, views: readonly (RequestView | null)[], snapshotAt: Date): boolean {
+function isLate(
+  table: TablePlan,
+  decision: Decision,
+  views: readonly (RequestView | null)[],
+  snapshotAt: Date,
+): boolean {
   if (decision.outcome !== "delete" && decision.outcome !== "anonymise") return false;
   return decision.ordinals.some((ordinal) => {
     const effectiveAt = views[ordinal]?.scope(table.rule?.scope ?? "identity").effectiveAt;
@@ -96,7 +105,12 @@ function isLate(table: TablePlan, decision: Decision, views: readonly (RequestVi
  * Over what decides about rows: policy, requests with the state of their scopes, and the keys of rows found to go. Not over
  * times, versions or the archive's format: another dump of the same database gives the same plan.
  */
-function planDigest(policy: string, views: readonly (RequestView | null)[], compiled: CompiledPlan, found: Findings): string {
+function planDigest(
+  policy: string,
+  views: readonly (RequestView | null)[],
+  compiled: CompiledPlan,
+  found: Findings,
+): string {
   const requests = views.flatMap((view) =>
     view
       ? [

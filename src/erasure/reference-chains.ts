@@ -78,7 +78,8 @@ export class ReferenceChains {
     const rows = byKey.get(key);
     if (rows) rows.push(row);
     else byKey.set(key, [row]);
-    this.spent += rowOverhead + key.length + row.exposes.reduce((sum, { values: exposed }) => sum + joinFields(exposed).length, 0);
+    this.spent +=
+      rowOverhead + key.length + row.exposes.reduce((sum, { values: exposed }) => sum + joinFields(exposed).length, 0);
   }
 
   /** Puts down what a child leaves behind; returns what of it is news. */

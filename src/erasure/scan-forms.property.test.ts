@@ -28,10 +28,15 @@ function neverMissed(type: string, form: FieldForm, value: string): void {
 
 const ascii = fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)) });
 const label = fc.stringMatching(/^[A-Za-z0-9_.-]{0,12}$/);
-const address = fc.tuple(fc.stringMatching(/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,70}$/), label, label).map(([a, b, c]) => `${a}@${b}.${c}`);
+const address = fc
+  .tuple(fc.stringMatching(/^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.@-]{1,70}$/), label, label)
+  .map(([a, b, c]) => `${a}@${b}.${c}`);
 const digits = fc.stringMatching(/^[+]?[0-9 ().\-/]{5,20}$/);
 const dutch = fc
-  .tuple(fc.constantFrom("06", "+316", "0031 6 ", "020", "+31 (0)20", "020-", "(020) "), fc.stringMatching(/^[0-9]{3}[ -]?[0-9]{4,5}$/))
+  .tuple(
+    fc.constantFrom("06", "+316", "0031 6 ", "020", "+31 (0)20", "020-", "(020) "),
+    fc.stringMatching(/^[0-9]{3}[ -]?[0-9]{4,5}$/),
+  )
   .map(([prefix, rest]) => prefix + rest);
 const idLike = fc.oneof(
   fc.stringMatching(/^[+-]?[0-9]{1,24}$/),
@@ -45,7 +50,16 @@ const idLike = fc.oneof(
 
 describe("no spelling of a tombstone slips past the scan", () => {
   it.each<readonly [string, FieldForm, fc.Arbitrary<string>]>([
-    ["email", "email", fc.oneof(address, fc.emailAddress(), ascii, fc.string({ unit: "grapheme" }).map((text) => `${text}@Bücher.NL`))],
+    [
+      "email",
+      "email",
+      fc.oneof(
+        address,
+        fc.emailAddress(),
+        ascii,
+        fc.string({ unit: "grapheme" }).map((text) => `${text}@Bücher.NL`),
+      ),
+    ],
     ["account_id", "account_id", fc.oneof(idLike, fc.string({ unit: "grapheme" }))],
     ["phone", "phone", fc.oneof(dutch, digits, ascii)],
     ["member_no", "text", fc.oneof(ascii, fc.string({ unit: "grapheme" }))],
@@ -57,7 +71,13 @@ describe("no spelling of a tombstone slips past the scan", () => {
   });
 
   it("and ordinary values that are no tombstones are ruled out without JavaScript", () => {
-    for (const email of ["jan.de.vries@voorbeeld.nl", "A.B+c@Example.CO.UK", "x_1@a-b.nl", "j@localhost", "noaddress"]) {
+    for (const email of [
+      "jan.de.vries@voorbeeld.nl",
+      "A.B+c@Example.CO.UK",
+      "x_1@a-b.nl",
+      "j@localhost",
+      "noaddress",
+    ]) {
       expect(isCandidate("email", email, null), email).toBe(false);
     }
     for (const id of ["1", "9223372036854775807", "0b5a5a2e-5f0c-4d59-9d62-6ad6ba0cb4ce", "usr_8F3k"]) {

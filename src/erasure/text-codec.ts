@@ -35,14 +35,18 @@ function decodeUnknown(bytes: Buffer): string {
     return strictUtf8.decode(bytes);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    return bytes.toString("latin1").replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(escapeBase + byte.charCodeAt(0)));
+    return bytes
+      .toString("latin1")
+      .replace(/[\x80-\xff]/g, (byte) => String.fromCharCode(escapeBase + byte.charCodeAt(0)));
   }
 }
 
 function encodeUnknown(text: string): Buffer {
-  const pieces = text.split(/([\udc80-\udcff]+)/u).map((piece, n) =>
-    n % 2 === 0 ? Buffer.from(piece) : Buffer.from([...piece].map((unit) => unit.charCodeAt(0) - escapeBase)),
-  );
+  const pieces = text
+    .split(/([\udc80-\udcff]+)/u)
+    .map((piece, n) =>
+      n % 2 === 0 ? Buffer.from(piece) : Buffer.from([...piece].map((unit) => unit.charCodeAt(0) - escapeBase)),
+    );
   return Buffer.concat(pieces);
 }
 
@@ -66,10 +70,13 @@ function encodeByTable(text: string, table: ReadonlyMap<string, number>, encodin
   for (const character of text) {
     const byte = table.get(character);
     if (byte === undefined) {
-      throw new PolicyRefused(`an anonymised value has a character that cannot be written in the dump's encoding ${encoding}`, {
-        code: "encoding",
-        hint: "dump with pg_dump --encoding=UTF8, or set the column to null instead of redacting it",
-      });
+      throw new PolicyRefused(
+        `an anonymised value has a character that cannot be written in the dump's encoding ${encoding}`,
+        {
+          code: "encoding",
+          hint: "dump with pg_dump --encoding=UTF8, or set the column to null instead of redacting it",
+        },
+      );
     }
     bytes.push(byte);
   }

@@ -69,10 +69,21 @@ function formatIn(zone: string): Intl.DateTimeFormat {
 
 /** Milliseconds by which the zone's clocks are ahead of UTC at an instant. */
 function offsetAt(millis: number, zone: string): number {
-  const parts = new Map(formatIn(zone).formatToParts(millis).map((part) => [part.type, part.value]));
+  const parts = new Map(
+    formatIn(zone)
+      .formatToParts(millis)
+      .map((part) => [part.type, part.value]),
+  );
   const value = (type: Intl.DateTimeFormatPartTypes): number => Number(parts.get(type));
   const year = parts.get("era") === "BC" ? 1 - value("year") : value("year");
-  const clock = { year, month: value("month"), day: value("day"), hour: value("hour"), minute: value("minute"), second: value("second") };
+  const clock = {
+    year,
+    month: value("month"),
+    day: value("day"),
+    hour: value("hour"),
+    minute: value("minute"),
+    second: value("second"),
+  };
   return utcMillis(clock) - Math.floor(millis / 1000) * 1000;
 }
 
@@ -85,7 +96,9 @@ export function earliestInstant(clock: WallClock, zone: string): number {
   if (zone === "UTC") return asUtc;
   const day = 86_400_000;
   const offsets = [offsetAt(asUtc - day, zone), offsetAt(asUtc + day, zone)];
-  const instants = offsets.map((offset) => asUtc - offset).filter((instant) => asUtc - instant === offsetAt(instant, zone));
+  const instants = offsets
+    .map((offset) => asUtc - offset)
+    .filter((instant) => asUtc - instant === offsetAt(instant, zone));
   return instants.length === 0 ? asUtc - offsets[0]! : Math.min(...instants);
 }
 

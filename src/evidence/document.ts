@@ -53,7 +53,12 @@ export interface TableEvidence {
 export interface RequestEvidence {
   readonly request_id: string;
   readonly state: "effective" | "pending";
-  readonly scopes: readonly { readonly scope: string; readonly action: string; readonly state: string; readonly effective_at: string }[];
+  readonly scopes: readonly {
+    readonly scope: string;
+    readonly action: string;
+    readonly state: string;
+    readonly effective_at: string;
+  }[];
   readonly rows_erased: number;
   readonly rows_anonymised: number;
   readonly rows_pending: number;
@@ -86,7 +91,12 @@ export interface EvidenceDocument {
   readonly tables?: readonly TableEvidence[];
   readonly requests?: readonly RequestEvidence[];
   readonly large_objects?: { readonly restored: number | null; readonly erased: number };
-  readonly target?: { readonly database: string; readonly region: string | null; readonly server_version: string; readonly tls: string };
+  readonly target?: {
+    readonly database: string;
+    readonly region: string | null;
+    readonly server_version: string;
+    readonly tls: string;
+  };
   readonly go_live?: { readonly at: string; readonly age_seconds: number; readonly ledger_size: number };
   readonly verification?: VerificationEvidence;
   readonly phases: readonly { readonly name: string; readonly seconds: number }[];

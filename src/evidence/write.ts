@@ -12,7 +12,11 @@ export interface WrittenEvidence {
 }
 
 /** @throws SourceFailed. */
-export async function writeEvidence(store: ObjectStore, document: EvidenceDocument, key: KeyObject): Promise<WrittenEvidence> {
+export async function writeEvidence(
+  store: ObjectStore,
+  document: EvidenceDocument,
+  key: KeyObject,
+): Promise<WrittenEvidence> {
   const signature = signEvidence(document, key);
   const name = `${document.run}.json`;
   // the signature last: a document without one is one whose writing broke off

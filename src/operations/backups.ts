@@ -35,7 +35,10 @@ export async function describeBackups(run: RunContext): Promise<BackupDescriptio
 async function describe(store: ObjectStore, listed: ObjectInfo, run: RunContext): Promise<BackupDescription> {
   const now = run.now();
   const base = { key: listed.key, size: listed.size };
-  const unread = { snapshot_at: listed.lastModified.toISOString(), age_seconds: Math.round((now.getTime() - listed.lastModified.getTime()) / 1000) };
+  const unread = {
+    snapshot_at: listed.lastModified.toISOString(),
+    age_seconds: Math.round((now.getTime() - listed.lastModified.getTime()) / 1000),
+  };
   try {
     const object = await store.open(listed.key);
     const { header } = await openArchive(object, run.signal);

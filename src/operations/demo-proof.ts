@@ -39,11 +39,24 @@ async function trace(
     .join("|");
   const found: Record<string, number> = {};
   for (const { schema, name } of tables) {
-    const count = await countRows(connection, `SELECT count(*) AS n FROM ${quoteQualified(schema, name)} t WHERE t::text ~* $1`, pattern);
+    const count = await countRows(
+      connection,
+      `SELECT count(*) AS n FROM ${quoteQualified(schema, name)} t WHERE t::text ~* $1`,
+      pattern,
+    );
     if (count > 0) found[name] = count;
   }
-  const accountRows = await countRows(connection, "SELECT count(*) AS n FROM public.users WHERE id = $1::bigint", String(person.accountId));
-  const avatar = (await countRows(connection, "SELECT count(*) AS n FROM pg_catalog.pg_largeobject_metadata WHERE oid = $1::oid", String(person.avatar))) === 1;
+  const accountRows = await countRows(
+    connection,
+    "SELECT count(*) AS n FROM public.users WHERE id = $1::bigint",
+    String(person.accountId),
+  );
+  const avatar =
+    (await countRows(
+      connection,
+      "SELECT count(*) AS n FROM pg_catalog.pg_largeobject_metadata WHERE oid = $1::oid",
+      String(person.avatar),
+    )) === 1;
   const trace = { role: person.role, accountRows, found, avatar };
   return { ...trace, asExpected: isAsExpected(trace) };
 }

@@ -104,7 +104,11 @@ async function makeBackup(run: RunContext, folder: string, rows: number): Promis
     return await writeMarketplaceBackup(join(folder, "backups", "marketplace.dump"), { rows, createdAt });
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
-      throw new UsageError(`there is no room for the demo in ${folder}`, { code: "no_space", hint: "use fewer --rows, or set TMPDIR", cause: error });
+      throw new UsageError(`there is no room for the demo in ${folder}`, {
+        code: "no_space",
+        hint: "use fewer --rows, or set TMPDIR",
+        cause: error,
+      });
     }
     throw error;
   }
@@ -120,7 +124,12 @@ async function recordRequests(run: RunContext, backup: MarketplaceBackup): Promi
     for await (const receipt of appendEraseLines(store, keys, lines, run.now())) void receipt;
     for (const { request, released } of people) {
       for (const provider of request && released ? released.recipients : []) {
-        await appendRelease(store, keys, { request_id: request!.request_id, provider, released_at: released!.at }, run.now());
+        await appendRelease(
+          store,
+          keys,
+          { request_id: request!.request_id, provider, released_at: released!.at },
+          run.now(),
+        );
       }
     }
   } finally {

@@ -1,5 +1,5 @@
 /** Which backup is meant, where it lies, and what a listing of the bucket knows of each. */
-import { dirname, basename, isAbsolute, resolve } from "node:path";
+import { basename, dirname, isAbsolute, resolve } from "node:path";
 import { BackupRefused } from "../errors.ts";
 import type { ObjectInfo, ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
@@ -36,7 +36,10 @@ export async function findBackup(source: SourceSettings, backup: string, signal:
     const [newest] = await listBackups(store, signal);
     if (newest) return { store, key: newest.key };
     store.close();
-    throw new BackupRefused(`there is no backup in ${store.url}`, { code: "not_found", hint: "check source.url, or name a backup" });
+    throw new BackupRefused(`there is no backup in ${store.url}`, {
+      code: "not_found",
+      hint: "check source.url, or name a backup",
+    });
   }
   const looksLikePath = isAbsolute(backup) || /^\.{1,2}[/\\]/.test(backup);
   if (looksLikePath || (store.kind === "folder" && (await store.head(backup)) === null)) {

@@ -24,10 +24,16 @@ export interface SnapshotTime {
 export const snapshotMetadata = "snapshot-at";
 
 /** The oldest instant that anything known of the backup gives for its snapshot. @throws BackupRefused. */
-export function snapshotTime(header: ArchiveHeader, object: ObjectInfo, source: SourceSettings, now: Date): SnapshotTime {
+export function snapshotTime(
+  header: ArchiveHeader,
+  object: ObjectInfo,
+  source: SourceSettings,
+  now: Date,
+): SnapshotTime {
   const candidates: SnapshotTime[] = [{ at: object.lastModified, evidence: "last modified" }];
   const zone = source.timezone;
-  const local = zone === null ? earliestInstant(header.createdAt, "UTC") - furthestAhead : earliestInstant(header.createdAt, zone);
+  const local =
+    zone === null ? earliestInstant(header.createdAt, "UTC") - furthestAhead : earliestInstant(header.createdAt, zone);
   candidates.push({ at: new Date(local), evidence: "archive header" });
   const recorded = object.metadata[snapshotMetadata];
   if (recorded !== undefined) {
@@ -52,7 +58,12 @@ export function snapshotTime(header: ArchiveHeader, object: ObjectInfo, source: 
 }
 
 /** @throws BackupRefused (`backup_too_old`) when the snapshot is older than the limit; exactly the limit may pass. */
-export function checkAge(snapshot: SnapshotTime, limit: number, now: Date, when: "at start" | "before go-live"): number {
+export function checkAge(
+  snapshot: SnapshotTime,
+  limit: number,
+  now: Date,
+  when: "at start" | "before go-live",
+): number {
   const age = now.getTime() - snapshot.at.getTime();
   const allowed = Math.min(limit, hardAgeLimit);
   if (age > allowed) {
@@ -111,14 +122,23 @@ export function checkTarget(address: TargetAddress, target: TargetSettings): voi
     throw new TargetRefused(message, { code, hint });
   };
   if (target.tls !== "verify-full") {
-    refuse(`target.tls is ${target.tls}, the target is not on this machine`, "target_tls", "set tls: verify-full, and ca_file if the server's CA is private");
+    refuse(
+      `target.tls is ${target.tls}, the target is not on this machine`,
+      "target_tls",
+      "set tls: verify-full, and ca_file if the server's CA is private",
+    );
   }
   if (target.region === null) refuse("target.region is not set", "target_region", "say in which region the target is");
   const region = target.region ?? "";
-  if (outsideEurope.test(region)) refuse(`the target is in region ${region}, outside Europe`, "target_region", "restore into a European region");
+  if (outsideEurope.test(region))
+    refuse(`the target is in region ${region}, outside Europe`, "target_region", "restore into a European region");
   const named = /\.([a-z]{2}(?:-[a-z]+)+-\d)\.rds\.amazonaws\.com$/.exec(address.host)?.[1];
   if (named !== undefined && named !== region) {
-    refuse(`the target's host is in region ${named}, the configuration says ${region}`, "target_region", "check target.url and target.region");
+    refuse(
+      `the target's host is in region ${named}, the configuration says ${region}`,
+      "target_region",
+      "check target.url and target.region",
+    );
   }
   const allowed = target.allowedHosts.some((pattern) => hostMatches(address.host, pattern));
   if (!allowed) {

@@ -6,7 +6,20 @@ import { toolVersion } from "../version.ts";
 import type { RunContext } from "./settings.ts";
 
 type Findings = Partial<
-  Pick<EvidenceDocument, "backup" | "ledger" | "policy" | "plan" | "tables" | "requests" | "large_objects" | "target" | "go_live" | "verification" | "advice">
+  Pick<
+    EvidenceDocument,
+    | "backup"
+    | "ledger"
+    | "policy"
+    | "plan"
+    | "tables"
+    | "requests"
+    | "large_objects"
+    | "target"
+    | "go_live"
+    | "verification"
+    | "advice"
+  >
 >;
 
 /** Time-ordered and unguessable: `20261123t031500_9f3a1c`. Also part of the side database's name. */

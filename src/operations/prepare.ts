@@ -104,6 +104,13 @@ export async function readPolicy(file: string): Promise<Policy> {
   return await loadPolicy(text, file);
 }
 
-export async function coverBackup(policy: Policy, backup: Pick<OpenBackup, "archive">, settings: Settings): Promise<Coverage> {
-  return await coverPolicy(policy, backup.archive, { timezone: settings.source.timezone, parseCopy: parseCopyStatement });
+export async function coverBackup(
+  policy: Policy,
+  backup: Pick<OpenBackup, "archive">,
+  settings: Settings,
+): Promise<Coverage> {
+  return await coverPolicy(policy, backup.archive, {
+    timezone: settings.source.timezone,
+    parseCopy: parseCopyStatement,
+  });
 }

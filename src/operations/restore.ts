@@ -136,7 +136,10 @@ async function goLive(run: RunContext, journal: Journal, prepared: Prepared, sid
   const age = checkAge(prepared.backup.snapshot, run.settings.limits.maxBackupAge, now, "before go-live");
   const live = await side.goLive(run.signal);
   if (live.leftover !== null) {
-    run.onEvent({ type: "note", text: `the empty database that had the name is now ${live.leftover}; it could not be dropped` });
+    run.onEvent({
+      type: "note",
+      text: `the empty database that had the name is now ${live.leftover}; it could not be dropped`,
+    });
   }
   journal.add({ go_live: { at: now.toISOString(), age_seconds: Math.round(age), ledger_size: ledger.size } });
 }

@@ -1,6 +1,7 @@
 /** Frames a run: whatever happens, there is a signed document that says so, and the error goes on its way. */
-import { readFile } from "node:fs/promises";
+
 import type { KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { UsageError } from "../errors.ts";
 import type { EvidenceDocument, RunOutcome } from "../evidence/document.ts";
 import { readSigningKey } from "../evidence/signature.ts";

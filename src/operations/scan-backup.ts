@@ -10,7 +10,12 @@ import { sanitisedTable } from "./restore-table.ts";
 import type { RunContext } from "./settings.ts";
 import { requestEvidence, tableEvidence } from "./summaries.ts";
 
-export async function scanBackup(run: RunContext, prepared: Prepared, journal: Journal, everyBlock: boolean): Promise<void> {
+export async function scanBackup(
+  run: RunContext,
+  prepared: Prepared,
+  journal: Journal,
+  everyBlock: boolean,
+): Promise<void> {
   const { archive } = prepared.backup;
   const tally = new Tally();
   let largeObjects: number | null = null;

@@ -50,7 +50,13 @@ export interface Settings {
 export type RunEvent =
   | { readonly type: "phase"; readonly name: string }
   | { readonly type: "size"; readonly tables: number; readonly bytes: number }
-  | { readonly type: "table"; readonly table: string; readonly state: "started" | "done"; readonly rows: number; readonly seconds: number }
+  | {
+      readonly type: "table";
+      readonly table: string;
+      readonly state: "started" | "done";
+      readonly rows: number;
+      readonly seconds: number;
+    }
   | { readonly type: "progress"; readonly rows: number; readonly bytes: number }
   | { readonly type: "steps"; readonly done: number; readonly total: number }
   | { readonly type: "note"; readonly text: string };

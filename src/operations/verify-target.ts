@@ -8,7 +8,11 @@ import type { Prepared } from "./prepare.ts";
 import type { RunContext } from "./settings.ts";
 
 /** @throws VerificationFailed (`survivors`, `constraints`), PostgresFailed. */
-export async function verifyTarget(run: RunContext, prepared: Prepared, side: SideDatabase): Promise<VerificationEvidence> {
+export async function verifyTarget(
+  run: RunContext,
+  prepared: Prepared,
+  side: SideDatabase,
+): Promise<VerificationEvidence> {
   const connection = await connect(side.settings, run.signal);
   try {
     await prepareReading(connection);
@@ -21,10 +25,13 @@ export async function verifyTarget(run: RunContext, prepared: Prepared, side: Si
       columns += count.columns;
       survivors += count.survivors;
       if (count.survivors === 0) continue;
-      throw new VerificationFailed(`table ${table.label} still holds ${count.survivors} rows of erased people after the load`, {
-        code: "survivors",
-        hint: "nothing was made servable; an anonymising rule may leave the matched column as it is: see sanitize policy explain",
-      });
+      throw new VerificationFailed(
+        `table ${table.label} still holds ${count.survivors} rows of erased people after the load`,
+        {
+          code: "survivors",
+          hint: "nothing was made servable; an anonymising rule may leave the matched column as it is: see sanitize policy explain",
+        },
+      );
     }
     const [row] = await connection.rows<{ total: string; invalid: string }>(
       `SELECT count(*) AS total, count(*) FILTER (WHERE NOT convalidated) AS invalid FROM pg_catalog.pg_constraint
@@ -32,7 +39,9 @@ export async function verifyTarget(run: RunContext, prepared: Prepared, side: Si
       "counting constraints",
     );
     const invalid = Number(row?.invalid ?? 0);
-    const expected = prepared.backup.archive.toc.filter((entry) => /\bNOT (?:VALID|ENFORCED)\b/.test(entry.defn ?? "")).length;
+    const expected = prepared.backup.archive.toc.filter((entry) =>
+      /\bNOT (?:VALID|ENFORCED)\b/.test(entry.defn ?? ""),
+    ).length;
     if (invalid > expected) {
       throw new VerificationFailed(`${invalid} constraints are not valid, the backup has ${expected} such`, {
         code: "constraints",

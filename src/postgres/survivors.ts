@@ -1,16 +1,16 @@
 /**
  * The check after the load, by another road than the filter's: what PostgreSQL now holds is read back from it, column by
  * column, cut up by PostgreSQL's own functions (JSON paths, time zones), brought into canonical form and looked up anew.
- * Neither the scan kernel nor the row examiner has a part in it.
+ * The scan kernel and the row cutter have no part in it, nor has anything the filter decided.
  *
  * Invariant: only counts leave this file.
  */
 import { to as copyTo } from "pg-copy-streams";
+import { lookup } from "../erasure/examine.ts";
 import type { RequestView } from "../erasure/outcome.ts";
 import { outcomeOf } from "../erasure/outcome.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import type { EdgeColumns, KeyColumn, TablePlan } from "../erasure/table-plan.ts";
-import { canonicalise } from "../ledger/canonical.ts";
 import type { ServerConnection } from "./connection.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "./identifiers.ts";
 
@@ -104,13 +104,10 @@ function withoutEscapes(field: string): string {
 }
 
 function survives(fields: readonly string[], query: TableQuery, table: TablePlan, plan: ErasurePlan): boolean {
-  const { index } = plan.matcher.context;
   for (const [n, key] of query.keys.entries()) {
     const field = fields[n]!;
     if (field === "\\N") continue;
-    const form = canonicalise(key.type, withoutEscapes(field));
-    if (!form.ok) continue;
-    const ordinals = index.lookup(key.type, form.value);
+    const ordinals = lookup(key.type, withoutEscapes(field), table, plan.matcher.context);
     if (
       ordinals.length > 0 &&
       ordinals.some((ordinal) => isCovered(plan.views[ordinal], fields[query.keys.length]!, table))

@@ -1,6 +1,6 @@
+import { VerificationFailed } from "../../errors.ts";
 import type { DemoResult } from "../../operations/demo.ts";
 import type { PersonTrace } from "../../operations/demo-proof.ts";
-import { VerificationFailed } from "../../errors.ts";
 import type { Register } from "../commands.ts";
 import { evidenceText } from "../evidence-text.ts";
 import type { CommandIo } from "../io.ts";
@@ -38,15 +38,22 @@ async function demo(io: CommandIo, flags: DemoFlags): Promise<void> {
   const progress = await io.progress();
   let result: DemoResult | undefined;
   try {
-    result = await runDemo({ signal: io.signal, now: () => new Date(), onEvent: (event) => progress.event(event) }, flags);
+    result = await runDemo(
+      { signal: io.signal, now: () => new Date(), onEvent: (event) => progress.event(event) },
+      flags,
+    );
   } finally {
     progress.stop(result ? "" : undefined);
   }
   const sound = result.dryRunAgrees && result.people.every((person) => person.asExpected);
-  if (io.options.json) io.print(JSON.stringify({ ...result, backup: { tables: result.backup.tables }, sound }, null, 2));
+  if (io.options.json)
+    io.print(JSON.stringify({ ...result, backup: { tables: result.backup.tables }, sound }, null, 2));
   else io.print(story(result));
   if (!sound) {
-    throw new VerificationFailed("the demo did not end as it should", { code: "demo", hint: "report it with the output above" });
+    throw new VerificationFailed("the demo did not end as it should", {
+      code: "demo",
+      hint: "report it with the output above",
+    });
   }
 }
 

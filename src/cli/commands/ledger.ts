@@ -43,7 +43,11 @@ Exit codes: 0 made, 2 configuration, 4 a ledger or a key file is there already, 
       await withStore(here, async (store, settings) => {
         const keys = await initLedger(store, settings.ledger.keyFile, { now: new Date() });
         const made = { ledger_id: keys.ledgerId, url: store.url, key_file: settings.ledger.keyFile };
-        here.print(here.options.json ? JSON.stringify(made) : `made ledger ${keys.ledgerId} in ${store.url}\nkeys in ${made.key_file}: copy them to a safe place`);
+        here.print(
+          here.options.json
+            ? JSON.stringify(made)
+            : `made ledger ${keys.ledgerId} in ${store.url}\nkeys in ${made.key_file}: copy them to a safe place`,
+        );
       });
     });
 }
@@ -72,18 +76,43 @@ Exit codes: 0 recorded (one JSON line each on stdout), 2 a line is not sound, 4 
       if (here.stdin.isTTY) here.note("reading requests from the terminal, one JSON object a line; end with Ctrl-D");
       await withKeys(here, async (store, keys) => {
         const lines = createInterface({ input: here.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-        for await (const receipt of appendEraseLines(store, keys, lines, new Date())) here.print(JSON.stringify(receipt));
+        for await (const receipt of appendEraseLines(store, keys, lines, new Date()))
+          here.print(JSON.stringify(receipt));
       });
     });
 }
 
 function registerFollowUps(ledger: Command, io: IoOf): void {
-  follow(ledger, io, "amend", "add keys, scopes or recipients to a request", '{"request_id": "<uuid>", "scopes": {"reviews": "delete"}}');
-  follow(ledger, io, "withdraw", "take back what of a request is still pending", '{"request_id": "<uuid>", "scopes": ["provider_contact"]}');
-  follow(ledger, io, "release", "note that a provider has let go of contact data", '{"request_id": "<uuid>", "provider": "provider-17"}');
+  follow(
+    ledger,
+    io,
+    "amend",
+    "add keys, scopes or recipients to a request",
+    '{"request_id": "<uuid>", "scopes": {"reviews": "delete"}}',
+  );
+  follow(
+    ledger,
+    io,
+    "withdraw",
+    "take back what of a request is still pending",
+    '{"request_id": "<uuid>", "scopes": ["provider_contact"]}',
+  );
+  follow(
+    ledger,
+    io,
+    "release",
+    "note that a provider has let go of contact data",
+    '{"request_id": "<uuid>", "provider": "provider-17"}',
+  );
 }
 
-function follow(ledger: Command, io: IoOf, name: "amend" | "withdraw" | "release", description: string, example: string): void {
+function follow(
+  ledger: Command,
+  io: IoOf,
+  name: "amend" | "withdraw" | "release",
+  description: string,
+  example: string,
+): void {
   ledger
     .command(name)
     .description(`${description}; one JSON object on standard input`)
@@ -108,7 +137,13 @@ Exit codes: 0 recorded, 2 the input is not sound, 4 ledger refused, 8 network.`,
             : name === "withdraw"
               ? await appendWithdraw(store, keys, input as unknown as Parameters<typeof appendWithdraw>[2], now)
               : await appendRelease(store, keys, input as unknown as Parameters<typeof appendRelease>[2], now);
-        here.print(JSON.stringify({ request_id: input.request_id, recorded: record === null ? "already" : "new", ...(record ? { seq: record.seq } : {}) }));
+        here.print(
+          JSON.stringify({
+            request_id: input.request_id,
+            recorded: record === null ? "already" : "new",
+            ...(record ? { seq: record.seq } : {}),
+          }),
+        );
       });
     });
 }
@@ -171,14 +206,22 @@ async function show(io: CommandIo, store: ObjectStore, keys: KeySet): Promise<vo
     scopes: request.scopes.map((scope) => ({ ...scope, state: scopeState(scope, now) })),
   }));
   if (io.options.json) {
-    io.print(JSON.stringify({ ledger_id: ledger.ledgerId, size: ledger.size, head: ledger.head, root: ledger.root, requests }, null, 2));
+    io.print(
+      JSON.stringify(
+        { ledger_id: ledger.ledgerId, size: ledger.size, head: ledger.head, root: ledger.root, requests },
+        null,
+        2,
+      ),
+    );
     return;
   }
   io.note(`ledger ${ledger.ledgerId}: ${ledger.size} records, last sign of life ${ledger.freshAt.toISOString()}`);
   const rows = requests.map((request) => [
     request.request_id,
     request.requested_at,
-    Object.entries(request.keys).map(([type, count]) => `${count} ${type}`).join(", "),
+    Object.entries(request.keys)
+      .map(([type, count]) => `${count} ${type}`)
+      .join(", "),
     request.scopes.map(({ scope, action, state }) => `${scope}: ${action} ${state}`).join(", "),
   ]);
   io.print(alignedTable(["request", "requested", "keys", "scopes"], rows, 4));
@@ -209,13 +252,27 @@ Exit codes: 0 proven, 4 broken, forked, truncated, wrongly signed or stale, 8 ne
       await withKeys(here, async (store, keys, settings) => {
         const options = { now: new Date(), maxStalenessMs: settings.ledger.maxStaleness, signal: here.signal };
         const { ledgerId, size, head, root, freshAt, requests } = await verifyLedger(store, keys, options);
-        const proven = { ledger_id: ledgerId, size, head, root, fresh_at: freshAt.toISOString(), requests: requests.length };
-        here.print(here.options.json ? JSON.stringify(proven) : `ledger ${ledgerId} is sound: ${size} records, ${requests.length} requests, head ${head.slice(0, 16)}`);
+        const proven = {
+          ledger_id: ledgerId,
+          size,
+          head,
+          root,
+          fresh_at: freshAt.toISOString(),
+          requests: requests.length,
+        };
+        here.print(
+          here.options.json
+            ? JSON.stringify(proven)
+            : `ledger ${ledgerId} is sound: ${size} records, ${requests.length} requests, head ${head.slice(0, 16)}`,
+        );
       });
     });
 }
 
-async function withStore(io: CommandIo, work: (store: ObjectStore, settings: Settings) => Promise<void>): Promise<void> {
+async function withStore(
+  io: CommandIo,
+  work: (store: ObjectStore, settings: Settings) => Promise<void>,
+): Promise<void> {
   const { openStore } = await import("../../storage/open-store.ts");
   const settings = await readConfig(io.options.config, io.environment);
   const store = await openStore(settings.ledger.location);
@@ -226,9 +283,15 @@ async function withStore(io: CommandIo, work: (store: ObjectStore, settings: Set
   }
 }
 
-async function withKeys(io: CommandIo, work: (store: ObjectStore, keys: KeySet, settings: Settings) => Promise<void>): Promise<void> {
+async function withKeys(
+  io: CommandIo,
+  work: (store: ObjectStore, keys: KeySet, settings: Settings) => Promise<void>,
+): Promise<void> {
   const { loadKeyFile } = await import("../../ledger/key-file.ts");
-  await withStore(io, async (store, settings) => await work(store, await loadKeyFile(settings.ledger.keyFile), settings));
+  await withStore(
+    io,
+    async (store, settings) => await work(store, await loadKeyFile(settings.ledger.keyFile), settings),
+  );
 }
 
 async function jsonFromStdin(io: CommandIo): Promise<Record<string, unknown>> {
@@ -241,5 +304,8 @@ async function jsonFromStdin(io: CommandIo): Promise<Record<string, unknown>> {
     // the parser's message quotes the input
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new UsageError("standard input is not one JSON object", { code: "erase_input", hint: "see the example in --help" });
+  throw new UsageError("standard input is not one JSON object", {
+    code: "erase_input",
+    hint: "see the example in --help",
+  });
 }

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import type { Command } from "commander";
+import type { Archive } from "../../archive/model.ts";
 import { UsageError } from "../../errors.ts";
 import type { Coverage } from "../../policy/model.ts";
-import type { Archive } from "../../archive/model.ts";
 import type { Register } from "../commands.ts";
 import { readConfig } from "../config.ts";
 import type { CommandIo } from "../io.ts";
@@ -10,7 +10,9 @@ import type { CommandIo } from "../io.ts";
 type IoOf = (command: Command) => CommandIo;
 
 export const registerPolicy: Register = (program, io) => {
-  const policy = program.command("policy").description("the rules: which table's rows go, stay, or stay without their author");
+  const policy = program
+    .command("policy")
+    .description("the rules: which table's rows go, stay, or stay without their author");
   registerInit(policy, io);
   registerCheck(policy, io);
   registerExplain(policy, io);
@@ -42,7 +44,11 @@ Exit codes: 0 drafted, 2 usage, 3 backup not found, 7 archive damaged, 8 network
         if (flags.out === undefined) here.print(draft);
         else {
           await writeFile(flags.out, draft, { flag: "wx" }).catch((cause: unknown) => {
-            throw new UsageError(`${flags.out} cannot be written`, { code: "usage", hint: "a policy is never overwritten: name a new file", cause });
+            throw new UsageError(`${flags.out} cannot be written`, {
+              code: "usage",
+              hint: "a policy is never overwritten: name a new file",
+              cause,
+            });
           });
           here.print(flags.out);
         }
@@ -71,7 +77,11 @@ Exit codes: 0 the policy covers the backup, 3 backup not found, 5 it does not, 7
         const { policy: checked, tables, edges } = coverage;
         here.print(
           here.options.json
-            ? JSON.stringify({ digest: checked.digest, tables: tables.size, references: edges.length, advice: coverage.advice }, null, 2)
+            ? JSON.stringify(
+                { digest: checked.digest, tables: tables.size, references: edges.length, advice: coverage.advice },
+                null,
+                2,
+              )
             : `the policy covers the backup: ${tables.size} tables with data, ${edges.length} references followed (${checked.digest.slice(0, 23)})`,
         );
       });

@@ -2,8 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import type { Register } from "../commands.ts";
-import type { CommandIo } from "../io.ts";
 import { readConfig } from "../config.ts";
+import type { CommandIo } from "../io.ts";
 import { withProgress } from "../run.ts";
 
 interface ReportFlags {
@@ -44,7 +44,9 @@ Examples:
 
 Exit codes: 0 the signature holds, 2 the files cannot be read, 10 it does not hold.`,
     )
-    .action(async (file: string, flags: { keyId?: string }, command) => await verifyReport(io(command), file, flags.keyId));
+    .action(
+      async (file: string, flags: { keyId?: string }, command) => await verifyReport(io(command), file, flags.keyId),
+    );
 };
 
 async function writeReport(io: CommandIo, backup: string, flags: ReportFlags): Promise<void> {
@@ -61,7 +63,11 @@ async function writeReport(io: CommandIo, backup: string, flags: ReportFlags): P
   else {
     const file = join(flags.out, `${result.evidence.run}.json`);
     await writeFile(file, text, { flag: "wx" }).catch((cause: unknown) => {
-      throw new UsageError(`the report cannot be written into ${flags.out}`, { code: "usage", hint: "make the folder first", cause });
+      throw new UsageError(`the report cannot be written into ${flags.out}`, {
+        code: "usage",
+        hint: "make the folder first",
+        cause,
+      });
     });
     const signature = signEvidence(result.evidence, await signingKey(settings));
     await writeFile(`${file}.sig`, `${JSON.stringify(signature, null, 2)}\n`, { flag: "wx" });
@@ -76,7 +82,11 @@ async function verifyReport(io: CommandIo, file: string, keyId: string | undefin
   const checked = signature as Parameters<typeof verifyEvidence>[1];
   verifyEvidence(document, checked, keyId);
   const trusted = keyId === undefined ? "; compare the key ID with the one you know" : "";
-  io.print(io.options.json ? JSON.stringify({ verified: true, kid: checked.kid, sha256: checked.sha256 }) : `the signature holds (key ${checked.kid})${trusted}`);
+  io.print(
+    io.options.json
+      ? JSON.stringify({ verified: true, kid: checked.kid, sha256: checked.sha256 })
+      : `the signature holds (key ${checked.kid})${trusted}`,
+  );
 }
 
 async function readJson(file: string): Promise<unknown> {

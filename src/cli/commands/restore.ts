@@ -1,5 +1,5 @@
-import type { CommandIo } from "../io.ts";
 import type { Register } from "../commands.ts";
+import type { CommandIo } from "../io.ts";
 import { runWithEvidence, wholeNumber } from "../run.ts";
 
 interface RestoreFlags {
@@ -13,7 +13,10 @@ export const registerRestore: Register = (program, io) => {
     .command("restore")
     .description("restore a backup without the people erased since it was made")
     .argument("[backup]", "latest, an object key, s3://bucket/key, or a path", "latest")
-    .option("--target <url>", "postgres:// URL of the database to make (otherwise target.url); it must not exist or be empty")
+    .option(
+      "--target <url>",
+      "postgres:// URL of the database to make (otherwise target.url); it must not exist or be empty",
+    )
     .option("--jobs <n>", "connections at a time (otherwise limits.jobs, or 4)", wholeNumber(1, 64))
     .option("--dry-run", "read and judge everything, load nothing")
     .addHelpText(
