@@ -9,9 +9,10 @@ for tool in ceph-mon ceph-osd radosgw radosgw-admin ceph ceph-authtool monmaptoo
   command -v "$tool" >/dev/null || { echo "missing $tool: apt-get install -y --no-install-recommends ceph-mon ceph-osd radosgw ceph-common openssl curl" >&2; exit 1; }
 done
 mkdir -p "$S3_DIR"/{run,log,mon,osd,tls}
+echo $$ >"$S3_DIR/run/start.pid" # stop.sh may come before we are done
 
-C() { timeout 60 ceph -c "$CONF" "$@"; }
-RA() { timeout 120 radosgw-admin -c "$CONF" "$@"; }
+C() { timeout 30 ceph -c "$CONF" "$@"; }
+RA() { timeout 30 radosgw-admin -c "$CONF" "$@"; }
 wait_for() { # seconds description command...
   local tries=$(($1 * 10)) what=$2
   shift 2
