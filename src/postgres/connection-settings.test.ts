@@ -78,7 +78,7 @@ describe("parseConnectionUrl", () => {
       thrown = error;
     }
     expect(thrown).toBeInstanceOf(UsageError);
-    expect(`${thrown}${(thrown as UsageError).hint}`).not.toContain("geheim");
+    expect(`${(thrown as UsageError).message} ${(thrown as UsageError).hint}`).not.toContain("geheim");
   });
 });
 

@@ -84,7 +84,7 @@ describe.skipIf(serverUrl === null)("COPY into a table", () => {
         (thrown: unknown) => thrown,
       );
       expect(error).toMatchObject({ code, exitCode: 9 });
-      expect(`${error}`).toContain(place);
+      expect(String(error)).toContain(place);
       expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("GEHEIM");
       expect(await count(connection)).toBe(0);
     });

@@ -49,7 +49,7 @@ export function loadTasks(
 function stepTask(step: Step, graph: TableGraph, size: (entry: TocEntry) => number | null): LoadTask {
   const { entry } = step;
   const after = dependencies(step, graph);
-  const isPostData = entry.section === "post-data";
+  const isPostData = step.section === "post-data" && entry.section !== "none";
   const tables = isPostData ? after.filter((id) => graph.rowsById.has(id) || graph.tables.has(id)) : [];
   const share = SHARE[entry.desc] ?? 0;
   const rows = Math.max(0, ...tables.map((id) => size(graph.rowsById.get(id) ?? entry) ?? 0));

@@ -150,6 +150,15 @@ WITH things AS (
   UNION ALL
   SELECT 'pg_event_trigger'::regclass, oid, 'event trigger ' || evtname FROM pg_catalog.pg_event_trigger
   UNION ALL
+  SELECT 'pg_collation'::regclass, oid, 'collation ' || collname FROM pg_catalog.pg_collation
+  UNION ALL
+  SELECT 'pg_foreign_server'::regclass, oid, 'foreign server ' || srvname FROM pg_catalog.pg_foreign_server
+  UNION ALL
+  SELECT 'pg_ts_config'::regclass, oid, 'text search configuration ' || cfgname FROM pg_catalog.pg_ts_config
+  UNION ALL
+  SELECT 'pg_subscription'::regclass, s.oid, 'subscription ' || subname FROM pg_catalog.pg_subscription s
+    JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = pg_catalog.current_database()
+  UNION ALL
   SELECT 'pg_largeobject_metadata'::regclass, oid, 'large object ' || oid FROM pg_catalog.pg_largeobject_metadata
 )
 SELECT thing FROM things t

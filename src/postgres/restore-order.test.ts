@@ -56,6 +56,14 @@ describe("planRestore", () => {
     ]);
   });
 
+  it("never goes back in sections: what stands behind post-data runs as post-data", () => {
+    const found = plan(
+      { desc: "INDEX", section: "post-data", tag: "i", defn: "CREATE INDEX i ON public.users (id);\n" },
+      { desc: "INDEX ATTACH", section: "pre-data", tag: "i", defn: "ALTER INDEX p ATTACH PARTITION i;\n" },
+    );
+    expect(found.body.map(({ section }) => section)).toEqual(["post-data", "post-data"]);
+  });
+
   it("never executes session settings, the database's own entries, markers or statistics", () => {
     const defn = "SELECT 1;\n";
     const found = plan(

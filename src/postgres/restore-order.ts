@@ -17,7 +17,7 @@ import type { SessionSettings } from "./session.ts";
 /** One entry to execute. A step of TABLE DATA or BLOBS has no statements: its bytes are streamed. */
 export interface Step {
   readonly entry: TocEntry;
-  /** The entry's own section, or the nearest preceding one for entries that have none. */
+  /** The entry's own section, or the furthest so far for entries that have none. */
   readonly section: Section;
   /** SQL in order; each ends with a semicolon or is empty. */
   readonly statements: readonly string[];
@@ -59,6 +59,8 @@ export interface PlanOptions {
 type PlannedArchive = Pick<Archive, "header" | "toc" | "entry" | "standardConformingStrings">;
 type Phase = "preData" | "body" | "acl" | "refresh" | "eventTrigger" | "database" | "leftOut" | "session";
 
+/** Sections never go back: archives up to 1.10 store none, and what is guessed for an entry may lie before its place. */
+const SECTION_ORDER: readonly Section[] = ["none", "pre-data", "data", "post-data"];
 const SESSION = new Set(["ENCODING", "STDSTRINGS", "SEARCHPATH"]);
 const STATISTICS = new Set(["STATISTICS DATA", "EXTENDED STATISTICS DATA"]);
 const ATTACHED = new Set(["ACL", "COMMENT", "SECURITY LABEL"]);
@@ -78,7 +80,7 @@ export function planRestore(archive: PlannedArchive, options: PlanOptions = {}):
   };
   let section: Section = "pre-data";
   for (const entry of archive.toc) {
-    if (entry.section !== "none") section = entry.section;
+    if (SECTION_ORDER.indexOf(entry.section) > SECTION_ORDER.indexOf(section)) section = entry.section;
     const phase = phaseOf(entry, section);
     if (phase === "body" && entry.hasData && options.skipData?.(entry)) continue;
     const executed = phase !== "session" && phase !== "database" && phase !== "leftOut";

@@ -162,6 +162,11 @@ describe.skipIf(serverUrl === null)("the target", () => {
     ["a type", "CREATE TYPE public.t AS ENUM ()"],
     ["a large object", "SELECT lo_create(77)"],
     ["a sequence", "CREATE SEQUENCE public.s"],
+    ["a publication", "CREATE PUBLICATION p"],
+    [
+      "a subscription",
+      "CREATE SUBSCRIPTION side_sub CONNECTION 'host=x' PUBLICATION p WITH (connect = false, slot_name = NONE)",
+    ],
   ])("is refused when it has %s", async (_, sql) => {
     const name = newTarget();
     await createDatabase(name);

@@ -20,7 +20,7 @@ import { type DatabaseEntries, planRestore } from "./restore-order.ts";
 import { looksLikeSideDatabase, sideDatabaseName } from "./side-name.ts";
 
 /** What CREATE DATABASE says of a locale, collation or encoding it cannot serve. */
-const LOCALE_REFUSED = new Set(["42809", "22023", "42704"]);
+const LOCALE_REFUSED = new Set(["0A000", "22023", "42704", "42809"]);
 const MARK = "sanitize side database ";
 
 /** A database that an earlier run left when it was killed. */

@@ -34,10 +34,10 @@ export function freshName(prefix: string): string {
 }
 
 export async function withConnection<T>(
-  database: string,
+  database: string | ConnectionSettings,
   work: (connection: ServerConnection) => Promise<T>,
 ): Promise<T> {
-  const connection = await connect(serverSettings(database));
+  const connection = await connect(typeof database === "string" ? serverSettings(database) : database);
   try {
     return await work(connection);
   } finally {
@@ -78,8 +78,8 @@ export async function databaseNames(prefix: string): Promise<string[]> {
 }
 
 /** Roles are shared by all tests on the server: made once, never dropped. */
-export async function ensureRoles(names: readonly string[]): Promise<void> {
-  await withConnection("postgres", async (server) => {
+export async function ensureRoles(names: readonly string[], settings = serverSettings()): Promise<void> {
+  await withConnection(settings, async (server) => {
     for (const name of names) {
       await server.run(
         `DO $$ BEGIN CREATE ROLE ${quoteIdentifier(name)};
