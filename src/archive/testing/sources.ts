@@ -182,3 +182,17 @@ export function copyOf(archive: Archive, how: "raw" | "fields"): ArchiveToWrite 
     })),
   };
 }
+
+/** The text that `fixtures/archives/streams/` holds compressed. */
+export function rowsText(): Buffer {
+  let text = "";
+  for (let row = 0; row < 9000; row++) {
+    text += `${row}\trow ${(row * 7919) % 1009}\t${"x".repeat(row % 37)}\n`;
+  }
+  return Buffer.from(text);
+}
+
+/** One of the compressed streams. */
+export function streamBytes(name: string): Buffer {
+  return readFileSync(join(SAMPLES, "streams", name));
+}
