@@ -1,11 +1,16 @@
 /**
  * The check after the load, by another road than the filter's: what PostgreSQL now holds is read back from it, column by
- * column, cut up by PostgreSQL's own functions (JSON paths, time zones), brought into canonical form and looked up anew.
- * The scan kernel and the row cutter have no part in it, nor has anything the filter decided.
+ * column, cut up by PostgreSQL's own functions (JSON paths, time zones), and every value is looked up anew. Nothing that
+ * the filter decided has a part in it.
+ *
+ * All values go through the scan kernel; those of small tables, and an eighth of large ones, also through the reference
+ * implementation of canonical forms and tags, so that a fault of the kernel would not pass twice.
  *
  * Invariant: only counts leave this file.
  */
 import { to as copyTo } from "pg-copy-streams";
+import { type RowBatch, rowBatches } from "../copy/row-batches.ts";
+import { candidateWords, type Probe } from "../copy/row-kernel.ts";
 import { lookup } from "../erasure/examine.ts";
 import type { RequestView } from "../erasure/outcome.ts";
 import { outcomeOf } from "../erasure/outcome.ts";
@@ -24,6 +29,8 @@ export interface SurvivorCount {
 /** How the rows of one table are asked for: keys first, then the time, then the columns of references. */
 interface TableQuery {
   readonly sql: string;
+  /** Fields of a row. */
+  readonly columns: number;
   readonly keys: readonly KeyColumn[];
   readonly edges: readonly { readonly edge: EdgeColumns; readonly from: number }[];
 }
@@ -45,15 +52,55 @@ export async function countSurvivors(
 ): Promise<SurvivorCount> {
   const query = tableQuery(table, plan.matcher.context.zone);
   if (!query) return { table: table.label, survivors: 0, values: 0, columns: 0 };
-  let survivors = 0;
-  let values = 0;
-  for await (const line of rowsOf(connection, query.sql, table.label)) {
-    const fields = line.split("\t");
-    values += query.keys.length + query.edges.length;
-    if (survives(fields, query, table, plan)) survivors++;
+  const count = new RowCount(query, table, plan);
+  const layout = { table: table.label, columns: query.columns, probes: count.probes };
+  for await (const batch of rowBatches(readBack(connection, query.sql, table.label), layout, plan.matcher.kernel)) {
+    count.add(batch);
   }
   const columns = query.keys.length + query.edges.reduce((sum, { edge }) => sum + edge.fields.length, 0);
-  return { table: table.label, survivors, values, columns };
+  return { table: table.label, survivors: count.survivors, values: count.values, columns };
+}
+
+/** Values of a table beyond which only every {@link sampled}th batch is looked at by the reference as well. */
+const fullyChecked = 200_000;
+const sampled = 8;
+
+class RowCount {
+  readonly probes: readonly Probe[];
+  survivors = 0;
+  values = 0;
+  private batches = 0;
+  private readonly query: TableQuery;
+  private readonly table: TablePlan;
+  private readonly plan: ErasurePlan;
+
+  constructor(query: TableQuery, table: TablePlan, plan: ErasurePlan) {
+    this.query = query;
+    this.table = table;
+    this.plan = plan;
+    const keys = query.keys.map((key, field) => ({ ...key, field, path: null }));
+    const edges = query.edges.map(({ edge, from }) => ({ ...edge, fields: edge.fields.map((_, n) => from + n) }));
+    this.probes = plan.matcher.probeSet({ ...table, keys, edges }).probes;
+  }
+
+  add(batch: RowBatch): void {
+    this.values += batch.rows * (this.query.keys.length + this.query.edges.length);
+    if (batch.longRow) {
+      this.look(Buffer.concat([...batch.longRow.slices(0, batch.longRow.length - 1)]).toString("utf8"));
+      return;
+    }
+    if (this.values < fullyChecked || this.batches++ % sampled === 0) {
+      for (const line of batch.bytes.toString("utf8").split("\n")) if (line !== "") this.look(line);
+      return;
+    }
+    for (let at = 0; at < batch.candidates.length; at += candidateWords) {
+      this.look(batch.bytes.toString("utf8", batch.candidates[at + 1]!, batch.candidates[at + 2]! - 1));
+    }
+  }
+
+  private look(line: string): void {
+    if (survives(line.split("\t"), this.query, this.table, this.plan)) this.survivors++;
+  }
 }
 
 function tableQuery(table: TablePlan, zone: string): TableQuery | null {
@@ -72,7 +119,7 @@ function tableQuery(table: TablePlan, zone: string): TableQuery | null {
   ];
   const { name } = table.covered;
   const sql = `COPY (SELECT ${expressions.join(", ")} FROM ONLY ${quoteQualified(name.schema, name.name)}) TO STDOUT`;
-  return { sql, keys: table.keys, edges };
+  return { sql, columns: expressions.length, keys: table.keys, edges };
 }
 
 function keyExpression(key: KeyColumn, column: (field: number) => string): string {
@@ -86,7 +133,7 @@ function keyExpression(key: KeyColumn, column: (field: number) => string): strin
   return `CASE WHEN ${conditions.join(" AND ")} THEN ${value} END`;
 }
 
-/** Microseconds since 1970 UTC, as PostgreSQL computes them. */
+/** Seconds since 1970 UTC, as PostgreSQL computes them. */
 function timeExpression(table: TablePlan, zone: string, column: (field: number) => string): string {
   if (!table.createdAt) return "NULL";
   const { field, kind } = table.createdAt;
@@ -94,7 +141,7 @@ function timeExpression(table: TablePlan, zone: string, column: (field: number) 
     kind === "timestamptz"
       ? column(field)
       : `(${column(field)}::timestamp without time zone AT TIME ZONE ${quoteLiteral(zone)})`;
-  return `floor(extract(epoch FROM ${instant})::float8 * 1000000)`;
+  return `pg_catalog.date_part('epoch', ${instant})`;
 }
 
 const escapes: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
@@ -128,22 +175,18 @@ function isCovered(view: RequestView | null | undefined, time: string, table: Ta
   const outcome = outcomeOf(table.rule, view);
   if (outcome !== "delete" && outcome !== "anonymise") return false;
   if (time === "\\N") return table.rule.noTime !== "keep";
-  return Number(time) <= view.cutoff;
+  // PostgreSQL writes "Infinity" as JavaScript reads it
+  return Math.round(Number(time) * 1_000_000) <= view.cutoff;
 }
 
-/** Lines of a COPY TO STDOUT, decoded; the connection's client encoding is UTF8. */
-async function* rowsOf(connection: ServerConnection, sql: string, table: string): AsyncGenerator<string> {
+/** A COPY TO STDOUT's bytes, ended as a dump ends them; the connection's client encoding is UTF8. */
+async function* readBack(connection: ServerConnection, sql: string, table: string): AsyncGenerator<Buffer> {
   const what = `reading back table ${table}`;
-  const stream = connection.submit(copyTo(sql), what);
-  const decoder = new TextDecoder("utf-8");
-  let rest = "";
+  const stream = connection.submit(copyTo(sql, { highWaterMark: 256 * 1024 }), what);
   try {
-    for await (const chunk of stream) {
-      const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split("\n");
-      rest = lines.pop()!;
-      yield* lines;
-    }
+    for await (const chunk of stream) yield chunk as Buffer;
   } catch (error) {
     throw connection.failure(error, what);
   }
+  yield Buffer.from("\\.\n");
 }
