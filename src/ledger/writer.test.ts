@@ -79,6 +79,14 @@ describe("the checkpoint", () => {
   });
 });
 
+test("a store that never replaces is blamed, not waited for", async () => {
+  const store = writeLedger(keys, []);
+  store.replaceIf = () => Promise.resolve("changed");
+  await expect(heartbeat(store, keys, minutes(1))).rejects.toThrowError(
+    expect.objectContaining({ code: "ledger_store" }),
+  );
+});
+
 describe("times", () => {
   test("never decrease, whatever the writer's clock says", async () => {
     const store = writeLedger(keys, heartbeats(4));

@@ -21,6 +21,8 @@ import { RequestBook } from "./requests.ts";
 
 /** Lost races before a writer gives up. A hundred writers at once lose a hundred at worst. */
 const MAX_ATTEMPTS = 1000;
+/** Refusals to replace a checkpoint that nobody changed, before the store itself is blamed. */
+const MAX_GROUNDLESS_REFUSALS = 10;
 /** Longest pause after a lost race, in milliseconds. */
 const MAX_PAUSE_MS = 50;
 
@@ -102,8 +104,11 @@ export class LedgerWriter {
   /**
    * Moves the checkpoint up to the last record seen, or leaves it when another writer has moved it further.
    * @throws LedgerRefused `ledger_forked` when the checkpoint covers other records than these.
+   * @throws SourceFailed `ledger_busy` as {@link append}, `ledger_store` when the store refuses without a ground.
    */
   async publish(now: Date): Promise<void> {
+    let refusedOver = "";
+    let groundless = 0;
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
       const current = await readCheckpoint(this.store, this.keys);
       if (current.size > this.chain.size) {
@@ -118,6 +123,17 @@ export class LedgerWriter {
       if ((await this.store.replaceIf(CHECKPOINT_KEY, bytes, current.etag)) === "replaced") {
         return;
       }
+      groundless = current.etag === refusedOver ? groundless + 1 : 0;
+      if (groundless === MAX_GROUNDLESS_REFUSALS) {
+        throw new SourceFailed(
+          `the store at ${this.store.url} does not replace ${CHECKPOINT_KEY}, though nobody changed it`,
+          {
+            code: "ledger_store",
+            hint: "the ledger needs a store with conditional writes (If-Match, If-None-Match): check that this service has them",
+          },
+        );
+      }
+      refusedOver = current.etag;
       await pause(attempt);
     }
     throw busy("move the ledger's checkpoint");
