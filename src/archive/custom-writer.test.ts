@@ -169,6 +169,7 @@ describe("what cannot be written is refused before a byte is", () => {
     ["one dump ID twice", { entries: [entry, entry] }, "bad_entry"],
     ["dump ID 0", { entries: [{ ...entry, dumpId: 0 }] }, "bad_entry"],
     ["rows under BLOBS", { entries: [{ ...entry, desc: "BLOBS" }] }, "bad_entry"],
+    ["a table beyond all entries", { entries: [{ ...entry, dependencies: [11] }] }, "bad_entry"],
     ["both kinds of data", { entries: [{ ...entry, largeObjects: async function* () {} }] }, "bad_entry"],
   ] as ReadonlyArray<[string, Partial<ArchiveToWrite>, string]>)("%s", async (_what, change, code) => {
     const writing = writeCustomArchive({ ...smallArchive({}), ...change });

@@ -142,23 +142,30 @@ function check(options: ArchiveToWrite, minor: number): void {
   if (compression === "gzip" && level !== undefined && level !== -1 && !(level >= 1 && level <= 9)) {
     throw refuse("unsupported_compression", `gzip has no level ${level}`);
   }
+  checkEntries(options.entries, minor);
+}
+
+function checkEntries(entries: readonly EntryToWrite[], minor: number): void {
+  const highest = entries.reduce((most, entry) => Math.max(most, entry.dumpId), 0);
   const seen = new Set<number>();
-  for (const entry of options.entries) {
-    if (!Number.isInteger(entry.dumpId) || entry.dumpId <= 0 || entry.dumpId > 0x7fff_ffff || seen.has(entry.dumpId)) {
-      throw refuse("bad_entry", `dump ID ${entry.dumpId} is not unique and positive`);
+  for (const entry of entries) {
+    const { dumpId, desc } = entry;
+    if (!Number.isInteger(dumpId) || dumpId <= 0 || dumpId > 0x7fff_ffff || seen.has(dumpId)) {
+      throw refuse("bad_entry", `dump ID ${dumpId} is not unique and positive`);
     }
-    seen.add(entry.dumpId);
+    seen.add(dumpId);
     if (entry.data !== undefined && entry.largeObjects !== undefined) {
-      throw refuse("bad_entry", `dump ID ${entry.dumpId} has both rows and large objects`);
+      throw refuse("bad_entry", `dump ID ${dumpId} has both rows and large objects`);
     }
-    if (
-      (entry.largeObjects !== undefined && entry.desc !== "BLOBS") ||
-      (entry.data !== undefined && entry.desc === "BLOBS")
-    ) {
-      throw refuse("bad_entry", `dump ID ${entry.dumpId} has data of the wrong kind`);
+    if ((desc === "BLOBS" ? entry.data : entry.largeObjects) !== undefined) {
+      throw refuse("bad_entry", `dump ID ${dumpId} has data of the wrong kind`);
+    }
+    // The table may be missing, but pg_restore keeps an array up to the highest dump ID.
+    if (desc === "TABLE DATA" && entry.dependencies?.some((id) => id > highest) === true) {
+      throw refuse("bad_entry", `dump ID ${dumpId} depends on one beyond the highest, ${highest}`);
     }
     if (entry.raw !== undefined && !fits(entry, entry.raw, minor)) {
-      throw refuse("bad_entry", `stored bytes of dump ID ${entry.dumpId} are not of an entry of version 1.${minor}`);
+      throw refuse("bad_entry", `stored bytes of dump ID ${dumpId} are not of an entry of version 1.${minor}`);
     }
   }
 }
