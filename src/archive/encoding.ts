@@ -62,16 +62,18 @@ interface Dispute {
   readonly label: string;
   /** Letters of the Encoding Standard to those of PostgreSQL. */
   readonly letters?: ReadonlyMap<string, string>;
-  /** Bytes (as ISO-8859-1) that node and PostgreSQL read differently: refused. */
-  readonly bytes?: RegExp;
+  /** Bytes that node and PostgreSQL read differently: a text that holds one of these runs is refused. */
+  readonly bytes?: readonly Buffer[];
   /** The same, where bytes cannot tell: decoded text that may be wrong. */
   readonly text?: RegExp;
 }
 
+/** Control characters that ICU takes for one another in two encodings. */
+const ICU_SWAPPED = [0x1a, 0x1c, 0x7f].map((code) => Buffer.from([code]));
+
 const DISPUTES: ReadonlyMap<string, Dispute> = new Map<string, Dispute>([
-  // ICU swaps three control characters in these two.
-  ["SJIS", { label: "shift_jis", bytes: /[\x1a\x1c\x7f]/ }],
-  ["WIN866", { label: "ibm866", bytes: /[\x1a\x1c\x7f]/ }],
+  ["SJIS", { label: "shift_jis", bytes: ICU_SWAPPED }],
+  ["WIN866", { label: "ibm866", bytes: ICU_SWAPPED }],
   ["EUC_JP", { label: "euc-jp", letters: new Map([["\u00a6", "\uffe4"]]) }],
   [
     "EUC_CN",
@@ -84,7 +86,10 @@ const DISPUTES: ReadonlyMap<string, Dispute> = new Map<string, Dispute>([
     },
   ],
   // Private-use codes of the 2000 edition that later editions gave to letters.
-  ["GB18030", { label: "gb18030", bytes: /\xa3\xa0/, text: /[\u1e3f\u9fb4-\u9fbb\ue7c7\ufe10-\ufe19]/ }],
+  [
+    "GB18030",
+    { label: "gb18030", bytes: [Buffer.from([0xa3, 0xa0])], text: /[\u1e3f\u9fb4-\u9fbb\ue7c7\ufe10-\ufe19]/ },
+  ],
 ]);
 
 /**
@@ -128,7 +133,7 @@ function strictDecoder({ label, letters, bytes: disputed, text: doubtful }: Disp
     if (isAscii(bytes)) {
       return bytes.toString("latin1");
     }
-    const decoded = disputed?.test(bytes.toString("latin1")) === true ? null : decodeOrNull(decoder, bytes);
+    const decoded = disputed?.some((run) => bytes.includes(run)) === true ? null : decodeOrNull(decoder, bytes);
     if (decoded === null || doubtful?.test(decoded) === true) {
       throw unsupported(
         "undecodable_text",
