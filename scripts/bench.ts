@@ -39,12 +39,17 @@ if (wanted.has("scan")) {
 }
 
 if (wanted.has("help")) {
-  say(`sanitize --help: ${(await measureHelp(fileURLToPath(new URL("../bin/sanitize.js", import.meta.url)), runs)).toFixed(3)} s of CPU`);
+  say(
+    `sanitize --help: ${(await measureHelp(fileURLToPath(new URL("../bin/sanitize.js", import.meta.url)), runs)).toFixed(3)} s of CPU`,
+  );
 }
 
 if (wanted.has("restore") || wanted.has("memory")) {
   const pgRestore = await pgRestoreVersion();
-  const server = values.server === undefined ? await startEmbedded({ settings: { shared_buffers: "256MB", maintenance_work_mem: "256MB" } }) : null;
+  const server =
+    values.server === undefined
+      ? await startEmbedded({ settings: { shared_buffers: "256MB", maintenance_work_mem: "256MB" } })
+      : null;
   const url = values.server ?? server!.url;
   try {
     const base = { runs, jobs, server: url, folder: join(tmpdir(), `sanitize-bench-${process.pid}`) };
@@ -53,7 +58,10 @@ if (wanted.has("restore") || wanted.has("memory")) {
       const seconds = (of: readonly { seconds: number }[]): string => median(of.map((one) => one.seconds)).toFixed(1);
       say(`restore of ${result.copyMb} MB of rows (${result.archiveMb.toFixed(0)} MB gzip): ${seconds(result.ours)} s`);
       if (result.ratio === null) say("  pg_restore is not installed: nothing to compare with");
-      else say(`  ${pgRestore} -j${jobs}: ${seconds(result.theirs)} s; ratio ${result.ratio.toFixed(2)} (median of ${runs} pairs)`);
+      else
+        say(
+          `  ${pgRestore} -j${jobs}: ${seconds(result.theirs)} s; ratio ${result.ratio.toFixed(2)} (median of ${runs} pairs)`,
+        );
       say(`  peak memory ${result.peakMb} MB`);
     }
     if (wanted.has("memory")) {

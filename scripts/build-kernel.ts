@@ -1,19 +1,18 @@
-/** Compiles src/copy/row-kernel.asc.ts to WebAssembly and writes it, as base64, into src/copy/row-kernel.wasm.ts. */
+/** Compiles src/copy/row-kernel.asc.ts and what it imports to WebAssembly and writes it, as base64, into src/copy/row-kernel.wasm.ts. */
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
-const source = new URL("../src/copy/row-kernel.asc.ts", import.meta.url);
+const folder = new URL("../src/copy/", import.meta.url);
 const output = new URL("../src/copy/row-kernel.wasm.ts", import.meta.url);
 
 /** The kernel's module as AssemblyScript makes it from the committed source. @throws Error when it does not compile. */
 export async function compileKernel(): Promise<Uint8Array> {
   const { default: asc } = await import("assemblyscript/asc");
-  const text = await readFile(source, "utf8");
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main(
-    ["row-kernel.ts", "--outFile", "row-kernel.wasm", "-O3", "--runtime", "stub", "--enable", "simd", "--noAssert"],
+    ["row-kernel.asc.ts", "--outFile", "row-kernel.wasm", "-O3", "--runtime", "stub", "--enable", "simd", "--noAssert"],
     {
-      readFile: (name) => (name === "row-kernel.ts" ? text : null),
+      readFile: async (name) => (name.endsWith(".asc.ts") ? await readFile(new URL(name, folder), "utf8") : null),
       writeFile: (name, contents) => {
         if (name === "row-kernel.wasm" && typeof contents !== "string") binary = contents;
       },

@@ -64,7 +64,10 @@ export function benchEntries(megabytes: number): EntryToWrite[] {
   }
   for (const [n, name] of names.entries()) {
     const defn = `ALTER TABLE ONLY public.${name}\n    ADD CONSTRAINT ${name}_pkey PRIMARY KEY (id);\n`;
-    entries.push({ ...object(30 + n, "CONSTRAINT", `${name} ${name}_pkey`, "post-data", defn), dependencies: [10 + n] });
+    entries.push({
+      ...object(30 + n, "CONSTRAINT", `${name} ${name}_pkey`, "post-data", defn),
+      dependencies: [10 + n],
+    });
   }
   for (const [n, [table, name, body]] of indexes.entries()) {
     const entry = object(40 + n, "INDEX", name, "post-data", `CREATE INDEX ${name} ON public.${table} ${body};\n`);
@@ -72,15 +75,26 @@ export function benchEntries(megabytes: number): EntryToWrite[] {
   }
   const defn =
     "ALTER TABLE ONLY public.notes\n    ADD CONSTRAINT notes_lead_fkey FOREIGN KEY (lead_id) REFERENCES public.leads(id);\n";
-  entries.push({ ...object(50, "FK CONSTRAINT", "notes notes_lead_fkey", "post-data", defn), dependencies: [31, 11, 12] });
+  entries.push({
+    ...object(50, "FK CONSTRAINT", "notes notes_lead_fkey", "post-data", defn),
+    dependencies: [31, 11, 12],
+  });
   return entries;
 }
 
-function object(dumpId: number, desc: string, tag: string, section: "pre-data" | "post-data", defn: string): EntryToWrite {
+function object(
+  dumpId: number,
+  desc: string,
+  tag: string,
+  section: "pre-data" | "post-data",
+  defn: string,
+): EntryToWrite {
   return { dumpId, desc, tag, section, namespace: "public", tablespace: "", defn };
 }
 
-const words = "cursus graag informatie over data opleiding wanneer begint de volgende groep docent locatie prijs".split(" ");
+const words = "cursus graag informatie over data opleiding wanneer begint de volgende groep docent locatie prijs".split(
+  " ",
+);
 
 const makers: Readonly<Record<keyof typeof tables, (row: number) => string>> = {
   people: (row) => `${row}\tdeelnemer${row}@voorbeeld${row % 89}.example\t${time(row)}`,

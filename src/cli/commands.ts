@@ -1,5 +1,4 @@
 /** Every command, in the order the help lists them. */
-import type { Command } from "commander";
 import { registerBackups } from "./commands/backups.ts";
 import { registerDemo } from "./commands/demo.ts";
 import { registerLedger } from "./commands/ledger.ts";
@@ -7,10 +6,7 @@ import { registerPolicy } from "./commands/policy.ts";
 import { registerReport } from "./commands/report.ts";
 import { registerRestore } from "./commands/restore.ts";
 import { registerVerify } from "./commands/verify.ts";
-import type { CommandIo } from "./io.ts";
-
-/** Adds one command (and its subcommands) to the program; `io` is made when it runs. */
-export type Register = (program: Command, io: (command: Command) => CommandIo) => void;
+import type { Register } from "./register.ts";
 
 export const commands: readonly Register[] = [
   registerDemo,

@@ -65,6 +65,12 @@ describe("redaction", () => {
     expect(redactText(text, ["email", "phone", "names"], ["Jan de Vries"])).toBe(text);
   });
 
+  it("stops at the end of a number", () => {
+    expect(redactText("bel 0612345678 2 personen, 020-123 45 67 na 18 uur", ["phone"], [])).toBe(
+      "bel [redacted] 2 personen, [redacted] na 18 uur",
+    );
+  });
+
   it("does what it is asked and no more", () => {
     expect(redactText("a@b.nl 0612345678", ["phone"], [])).toBe("a@b.nl [redacted]");
   });

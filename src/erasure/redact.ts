@@ -9,8 +9,12 @@ import type { RedactKind } from "../policy/model.ts";
 export const redactionMark = "[redacted]";
 
 const email = /[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}](?:[\p{L}\p{N}.-]*[\p{L}\p{N}])?/gu;
-/** An international or trunk prefix and eight to thirteen more digits, in any usual grouping. */
-const phone = /(?<![\p{L}\p{N}])(?:\+|00|0)(?:[ \u00a0().\-/]{0,3}\d){8,14}(?!\d)/gu;
+/**
+ * A number with its country code (eight to thirteen digits behind + or 00), or a national one of ten digits, in any usual
+ * grouping. What follows a national number is not part of it: "0612345678 2 personen".
+ */
+const phone =
+  /(?<![\p{L}\p{N}])(?:(?:\+|00)[1-9](?:[ \u00a0().\-/]{0,3}\d){7,13}|0(?:[ \u00a0().\-/]{0,3}\d){9})(?!\d)/gu;
 /** Shorter words are too common to be taken for names. */
 const shortestName = 3;
 

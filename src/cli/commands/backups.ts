@@ -1,7 +1,7 @@
-import type { Register } from "../commands.ts";
 import { readConfig } from "../config.ts";
 import { alignedTable } from "../evidence-text.ts";
 import type { CommandIo } from "../io.ts";
+import type { Register } from "../register.ts";
 import { withProgress } from "../run.ts";
 
 export const registerBackups: Register = (program, io) => {

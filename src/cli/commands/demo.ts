@@ -1,9 +1,9 @@
 import { VerificationFailed } from "../../errors.ts";
 import type { DemoResult } from "../../operations/demo.ts";
 import type { PersonTrace } from "../../operations/demo-proof.ts";
-import type { Register } from "../commands.ts";
 import { evidenceText } from "../evidence-text.ts";
 import type { CommandIo } from "../io.ts";
+import type { Register } from "../register.ts";
 import { wholeNumber } from "../run.ts";
 
 interface DemoFlags {

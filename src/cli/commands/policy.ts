@@ -3,11 +3,9 @@ import type { Command } from "commander";
 import type { Archive } from "../../archive/model.ts";
 import { UsageError } from "../../errors.ts";
 import type { Coverage } from "../../policy/model.ts";
-import type { Register } from "../commands.ts";
 import { readConfig } from "../config.ts";
 import type { CommandIo } from "../io.ts";
-
-type IoOf = (command: Command) => CommandIo;
+import type { IoOf, Register } from "../register.ts";
 
 export const registerPolicy: Register = (program, io) => {
   const policy = program

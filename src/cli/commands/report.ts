@@ -1,9 +1,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
-import type { Register } from "../commands.ts";
 import { readConfig } from "../config.ts";
 import type { CommandIo } from "../io.ts";
+import type { Register } from "../register.ts";
 import { withProgress } from "../run.ts";
 
 interface ReportFlags {

@@ -1,5 +1,5 @@
-import type { Register } from "../commands.ts";
 import type { CommandIo } from "../io.ts";
+import type { Register } from "../register.ts";
 import { runWithEvidence, wholeNumber } from "../run.ts";
 
 interface RestoreFlags {
