@@ -1,7 +1,7 @@
 /** Byte sources and sample archives for the tests of this room. */
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ArchiveToWrite, EntryToWrite } from "../custom-writer.ts";
@@ -9,8 +9,19 @@ import type { Archive, ByteSource, LargeObject, TocEntry } from "../model.ts";
 
 const SAMPLES = fileURLToPath(new URL("../../../fixtures/archives/", import.meta.url));
 
-/** Names of all sample archives. */
-export const sampleNames: readonly string[] = readdirSync(SAMPLES).filter((name) => name.endsWith(".dump"));
+/** The archives of one small database; the folder holds others besides. */
+export const sampleNames: readonly string[] = [
+  "pg15-gzip.dump",
+  "pg15-pipe.dump",
+  "pg15-Z0.dump",
+  "extra-pg15-append-redirect.dump",
+  "extra-pg16-zstd.dump",
+  "extra-pg16-lz4-pipe.dump",
+  "extra-pg17-Z0.dump",
+  "extra-pg18-lz4.dump",
+  "extra-pg18-zstd.dump",
+  "extra-pg19rc1-stats.dump",
+];
 
 export function samplePath(name: string): string {
   return join(SAMPLES, name);
