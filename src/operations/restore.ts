@@ -17,7 +17,7 @@ import { type RunResult, withEvidence } from "./run-evidence.ts";
 import type { RunContext, TargetSettings } from "./settings.ts";
 import { requestEvidence, tableEvidence } from "./summaries.ts";
 import { planOnly } from "./verify.ts";
-import { verifyTarget } from "./verify-target.ts";
+import { TargetVerification } from "./verify-target.ts";
 
 /** The dry run: everything is read and judged, nothing is loaded. */
 export async function planRestore(run: RunContext, backup: string): Promise<RunResult> {
@@ -73,9 +73,10 @@ async function loadAndGoLive(
         tls: target.settings.tls,
       },
     });
-    await load(run, journal, prepared, side);
+    const verification = new TargetVerification(prepared);
+    await load(run, journal, prepared, side, verification);
     journal.add({
-      verification: await journal.phase("verifying target", () => verifyTarget(run, prepared, side)),
+      verification: await journal.phase("verifying target", () => verification.finish(run, side)),
     });
     await journal.phase("go-live", () => goLive(run, journal, prepared, side));
   } catch (error) {
@@ -85,7 +86,13 @@ async function loadAndGoLive(
 }
 
 /** Loads the side database. The counts of filter and PostgreSQL must agree for every table. */
-async function load(run: RunContext, journal: Journal, prepared: Prepared, side: SideDatabase): Promise<void> {
+async function load(
+  run: RunContext,
+  journal: Journal,
+  prepared: Prepared,
+  side: SideDatabase,
+  verification: TargetVerification,
+): Promise<void> {
   const { archive } = prepared.backup;
   const { plan } = prepared;
   const tally = new Tally();
@@ -95,6 +102,7 @@ async function load(run: RunContext, journal: Journal, prepared: Prepared, side:
     archive,
     tableData: (entry, signal) => ({ data: sanitisedTable(archive, entry, plan, tally, signal) }),
     skipData: (entry) => plan.tables.get(entry.dumpId)?.kind === "skip_data",
+    checkTable: (entry, connection) => verification.checkTable(entry, connection),
     skipLargeObjects: plan.largeObjects,
     onEvent: restoreEvents(run, prepared.backup),
     signal: run.signal,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PostgresFailed } from "../errors.ts";
-import { evenChunks, withEncoding } from "./copy-in.ts";
+import { evenChunks, withOptions } from "./copy-in.ts";
 import { chunks } from "./testing/toc.ts";
 
 describe("evenChunks", () => {
@@ -28,13 +28,15 @@ describe("evenChunks", () => {
   });
 });
 
-describe("withEncoding", () => {
+describe("withOptions", () => {
   it("names the data's encoding in the statement, unless it is ours", () => {
-    expect(withEncoding("COPY s.t (a) FROM stdin;\n", "UTF8")).toBe("COPY s.t (a) FROM stdin;\n");
-    expect(withEncoding("COPY s.t (a) FROM stdin;\n", "SJIS")).toBe("COPY s.t (a) FROM stdin WITH (ENCODING 'SJIS');");
-    expect(withEncoding('COPY s."x FROM stdin;\n" (a) FROM stdin;\n', "SJIS")).toBe(
+    expect(withOptions("COPY s.t (a) FROM stdin;\n", "UTF8", false)).toBe("COPY s.t (a) FROM stdin;\n");
+    expect(withOptions("COPY s.t (a) FROM stdin;\n", "SJIS", false)).toBe(
+      "COPY s.t (a) FROM stdin WITH (ENCODING 'SJIS');",
+    );
+    expect(withOptions('COPY s."x FROM stdin;\n" (a) FROM stdin;\n', "SJIS", false)).toBe(
       `COPY s."x FROM stdin;\n" (a) FROM stdin WITH (ENCODING 'SJIS');`,
     );
-    expect(() => withEncoding("COPY t FROM stdin WITH (FORMAT csv);", "SJIS")).toThrow(PostgresFailed);
+    expect(() => withOptions("COPY t FROM stdin WITH (FORMAT csv);", "SJIS", false)).toThrow(PostgresFailed);
   });
 });

@@ -43,7 +43,8 @@ export async function copyIn(
   options: CopyInOptions,
 ): Promise<CopyInResult> {
   const { from } = await import("pg-copy-streams");
-  const copy = withEncoding(statement, options.encoding ?? "UTF8");
+  // rows of a table emptied in the same transaction can be written as old ones: whoever reads them next need not mark them
+  const copy = withOptions(statement, options.encoding ?? "UTF8", options.truncate !== undefined);
   const sql = options.truncate === undefined ? copy : `TRUNCATE TABLE ONLY ${options.truncate};\n${copy}`;
   const chunks = evenChunks(data)[Symbol.asyncIterator]();
   const stream = connection.submit(from(sql), options.what);
@@ -82,14 +83,18 @@ export async function copyIn(
   return { rows: stream.rowCount, bytes };
 }
 
-/** `COPY … FROM stdin;` with the encoding named, unless it is the connection's own. */
-export function withEncoding(statement: string, encoding: string): string {
-  if (encoding.toUpperCase() === "UTF8") return statement;
+/** `COPY … FROM stdin;` with the encoding named, unless it is the connection's own, and FREEZE where allowed. */
+export function withOptions(statement: string, encoding: string, freeze: boolean): string {
+  const options = [
+    ...(freeze ? ["FREEZE"] : []),
+    ...(encoding.toUpperCase() === "UTF8" ? [] : [`ENCODING ${quoteLiteral(encoding)}`]),
+  ];
+  if (options.length === 0) return statement;
   const match = /^(.*FROM stdin)\s*;?\s*$/is.exec(statement);
   if (!match) {
     throw new PostgresFailed("a COPY statement of the dump does not end in FROM stdin", { code: "bad_copy_statement" });
   }
-  return `${match[1]} WITH (ENCODING ${quoteLiteral(encoding)});`;
+  return `${match[1]} WITH (${options.join(", ")});`;
 }
 
 /** The same bytes in pieces of about 64 KiB to 1 MiB. */

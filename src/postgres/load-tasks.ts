@@ -10,7 +10,7 @@ import type { TocEntry } from "../archive/model.ts";
 import { partitionRoot, type RestorePlan, type Step } from "./restore-order.ts";
 import type { Task } from "./schedule.ts";
 
-export type LoadKind = "table" | "large-objects" | "sequences" | "sql";
+export type LoadKind = "table" | "large-objects" | "sequences" | "sql" | "check";
 
 export interface LoadTask extends Task {
   readonly kind: LoadKind;
@@ -30,16 +30,25 @@ const SHARE: Readonly<Record<string, number>> = {
 /** Their DDL on a partitioned table touches the parent alone. */
 const PARENT_ONLY = new Set(["INDEX", "CONSTRAINT", "INDEX ATTACH"]);
 
-/** `size` tells a data entry's stored bytes, or `null`; `toc` is the whole of the archive's. */
+/**
+ * `size` tells a data entry's stored bytes, or `null`; `toc` is the whole of the archive's. With `checks` each table is
+ * looked at again once its rows are in: by a worker with nothing more urgent to do.
+ */
 export function loadTasks(
   plan: Pick<RestorePlan, "body">,
   toc: readonly TocEntry[],
   size: (entry: TocEntry) => number | null,
+  checks = false,
 ): LoadTask[] {
   const graph = tableGraph(plan.body, toc);
   const sequences = plan.body.filter(({ entry }) => entry.desc === "SEQUENCE SET");
   const rest = plan.body.filter(({ entry }) => entry.desc !== "SEQUENCE SET");
-  const tasks = rest.map((step) => stepTask(step, graph, size));
+  const tasks = [
+    ...rest.map((step) => stepTask(step, graph, size)),
+    ...(checks
+      ? rest.filter(({ entry }) => graph.rowsById.has(entry.dumpId)).map((step) => checkTask(step, graph))
+      : []),
+  ];
   const first = sequences[0];
   if (first === undefined) return tasks;
   const alone = { id: first.entry.dumpId, cost: 0, after: [], locks: [], touches: [] };
@@ -63,6 +72,13 @@ function stepTask(step: Step, graph: TableGraph, size: (entry: TocEntry) => numb
     steps: [step],
     isData: step.section === "data",
   };
+}
+
+/** Reads only, so indexes may be built beside it; what locks the table waits. IDs below 0 are no entry's. */
+function checkTask(step: Step, graph: TableGraph): LoadTask {
+  const { dumpId } = step.entry;
+  const after = [...new Set([dumpId, ...(graph.routedWith.get(dumpId) ?? [])])];
+  return { id: -dumpId, cost: 0, after, locks: [], touches: after, kind: "check", steps: [step], isData: false };
 }
 
 function kindOf(entry: TocEntry): LoadKind {

@@ -53,6 +53,8 @@ export interface RestoreEngineOptions {
   readonly tableData: (entry: TocEntry, signal: AbortSignal) => TableRows | Promise<TableRows>;
   /** True for TABLE DATA and BLOBS entries whose data is not loaded. */
   readonly skipData?: (entry: TocEntry) => boolean;
+  /** Looks at a table's rows in the database, once they are all in; whatever it throws ends the run. */
+  readonly checkTable?: (entry: TocEntry, connection: ServerConnection) => Promise<void>;
   /** Large objects left out entirely: object, data, comments, privileges. */
   readonly skipLargeObjects?: ReadonlySet<number>;
   readonly onEvent?: (event: RestoreEvent) => void;
@@ -142,8 +144,8 @@ class Restore {
 
   /** Data and post-data together; "data" ends with the last row, "post-data" with the last entry. */
   async #load(plan: RestorePlan): Promise<void> {
-    const { archive, jobs } = this.#options;
-    const tasks = loadTasks(plan, archive.toc, (entry) => archive.storedSize(entry));
+    const { archive, checkTable, jobs } = this.#options;
+    const tasks = loadTasks(plan, archive.toc, (entry) => archive.storedSize(entry), checkTable !== undefined);
     let left = tasks.filter((task) => task.isData).length;
     this.#emit({ kind: "phase", phase: "data", entries: tasks.length });
     const started = performance.now();
@@ -163,6 +165,7 @@ class Restore {
 
   async #perform(task: LoadTask, worker: Worker, signal: AbortSignal, plan: RestorePlan): Promise<void> {
     const { entry } = task.steps[0]!;
+    if (task.kind === "check") return await this.#options.checkTable?.(entry, worker.connection);
     if (task.kind === "table") return await this.#loadTable(entry, worker, signal, plan.createdTables);
     if (task.kind === "large-objects")
       return await this.#loadLargeObjects(entry, worker, signal, plan.createLargeObjects);

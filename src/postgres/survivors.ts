@@ -35,15 +35,6 @@ interface TableQuery {
   readonly edges: readonly { readonly edge: EdgeColumns; readonly from: number }[];
 }
 
-/** Brings a connection into the state in which values read as they stood in the dump. @throws PostgresFailed. */
-export async function prepareReading(connection: ServerConnection): Promise<void> {
-  await connection.run(
-    `SET statement_timeout = 0; SET search_path = ''; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';
-     SET extra_float_digits = 3; SET row_security = off;`,
-    "the session's settings",
-  );
-}
-
 /** Rows of one table that should not be there. @throws PostgresFailed, Interrupted. */
 export async function countSurvivors(
   connection: ServerConnection,
@@ -53,13 +44,19 @@ export async function countSurvivors(
   const query = tableQuery(table, plan.matcher.context.zone);
   if (!query) return { table: table.label, survivors: 0, values: 0, columns: 0 };
   const count = new RowCount(query, table, plan);
+  await connection.run(readingState, "the session's settings");
   const layout = { table: table.label, columns: query.columns, probes: count.probes };
   for await (const batch of rowBatches(readBack(connection, query.sql, table.label), layout, plan.matcher.kernel)) {
     count.add(batch);
   }
+  await connection.run("COMMIT", "the session's settings");
   const columns = query.keys.length + query.edges.reduce((sum, { edge }) => sum + edge.fields.length, 0);
   return { table: table.label, survivors: count.survivors, values: count.values, columns };
 }
+
+/** Values are to read as they stood in the dump, and the session to be afterwards as it was. */
+const readingState = `BEGIN READ ONLY; SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'postgres';
+  SET LOCAL extra_float_digits = 3; SET LOCAL row_security = off;`;
 
 /** Values of a table beyond which only every {@link sampled}th batch is looked at by the reference as well. */
 const fullyChecked = 200_000;
