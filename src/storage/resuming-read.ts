@@ -62,7 +62,7 @@ export async function* resumingRead(range: RangeToRead): AsyncGenerator<Buffer, 
         }
       }
     }
-    connection.finish();
+    await connection.finish();
   } finally {
     connection.close();
   }
@@ -112,13 +112,13 @@ class RangeConnection {
   }
 
   /** After the last byte: lets a connection whose answer is complete go back to the pool, instead of closing it. */
-  finish(): void {
+  async finish(): Promise<void> {
     const body = this.#body;
     if (body !== null && "complete" in body.stream && body.stream.complete === true) {
       this.#body = null;
       this.#abort = new AbortController();
-      // Every byte has been given out: nobody waits for the end, or for what goes wrong after it.
-      body.pieces.next().catch(() => undefined);
+      // Every byte has been given out: what goes wrong after them is nobody's concern.
+      await body.pieces.next().catch(() => undefined);
     }
   }
 

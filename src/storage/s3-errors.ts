@@ -5,7 +5,7 @@
  * body repeats the access key, the string to sign and the object's name.
  */
 
-import { type SanitizeError, SourceFailed, UsageError } from "../errors.ts";
+import { SanitizeError, SourceFailed, UsageError } from "../errors.ts";
 import { BrokenOff } from "./resuming-read.ts";
 
 interface Diagnosis {
@@ -117,6 +117,7 @@ const BY_NETWORK_CODE: Readonly<Record<string, Diagnosis>> = {
   EHOSTUNREACH: LOST,
   ENETUNREACH: LOST,
   ERR_STREAM_PREMATURE_CLOSE: LOST,
+  HPE_INVALID_EOF_STATE: LOST,
   ETIMEDOUT: STALLED,
 };
 
@@ -171,8 +172,11 @@ export function isTransient(error: unknown): boolean {
   return status === undefined && (network in BY_NETWORK_CODE || network.startsWith("HPE_"));
 }
 
-/** The error to show for a failed call. `doing` says what and where: "listing s3://bucket/prefix/". */
+/** The error to show for a failed call; one of ours comes back as it is. `doing` says what and where: "listing s3://bucket/prefix/". */
 export function s3Failure(error: unknown, doing: string, attempts = attemptsOf(error)): SanitizeError {
+  if (error instanceof SanitizeError) {
+    return error;
+  }
   const diagnosis = diagnose(error);
   const details = { code: diagnosis.code, hint: diagnosis.hint, cause: new Error(technicalFact(error)) };
   const often = attempts > 1 ? `, after ${attempts} attempts` : "";
@@ -196,9 +200,6 @@ function diagnose(error: unknown): Diagnosis {
   if (TLS_CODE.test(network)) {
     return TLS;
   }
-  if (s3CodeOf(error) === "TimeoutError") {
-    return STALLED;
-  }
   if (error instanceof Error && error.message === "Region is missing") {
     return {
       code: "region_missing",
@@ -207,13 +208,19 @@ function diagnose(error: unknown): Diagnosis {
       configuration: true,
     };
   }
-  return (
-    BY_NETWORK_CODE[network] ?? {
-      code: "unexpected_answer",
-      fact: "the service gave an answer that is not understood",
-      hint: "check that endpoint speaks the S3 protocol",
-    }
-  );
+  const broken = BY_NETWORK_CODE[network];
+  if (broken !== undefined) {
+    return broken;
+  }
+  // The SDK calls every broken connection so: only what has no code of its own really timed out.
+  if (s3CodeOf(error) === "TimeoutError") {
+    return STALLED;
+  }
+  return {
+    code: "unexpected_answer",
+    fact: "the service gave an answer that is not understood",
+    hint: "check that endpoint speaks the S3 protocol",
+  };
 }
 
 /** Codes, status and request ID only. */

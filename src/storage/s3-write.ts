@@ -9,7 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { HeadObjectCommand, type HeadObjectCommandOutput, PutObjectCommand } from "@aws-sdk/client-s3";
-import { SanitizeError, SourceFailed, throwIfAborted } from "../errors.ts";
+import { SourceFailed, throwIfAborted } from "../errors.ts";
 import { abortable } from "./abortable.ts";
 import { backOff } from "./backoff.ts";
 import type { UploadOptions } from "./contract.ts";
@@ -69,7 +69,8 @@ export async function putOnCondition(
  * Streams the body into the object, in parts of 16 MiB (10,000 at most: 156 GiB), holding four of them in memory.
  *
  * A failing body or an aborted signal ends the body with an error, not the upload: so the SDK waits for the parts under
- * way before it removes them all. Services that ignore If-None-Match on the completion of parts (Ceph does) leave a
+ * way before it removes them all. An upload whose begin was answered into a broken connection stays, empty; a lifecycle
+ * rule (AbortIncompleteMultipartUpload) removes such. Services that ignore If-None-Match on the completion of parts (Ceph does) leave a
  * window between the last look for an object and the completion.
  * @throws SourceFailed `exists`; Interrupted; whatever the body throws, as it is.
  */
@@ -175,9 +176,6 @@ export async function headOrNull(
       }),
     );
   } catch (error) {
-    if (error instanceof SanitizeError) {
-      throw error;
-    }
     if (statusOf(error) === 404) {
       return null;
     }

@@ -25,7 +25,7 @@ import { checkKeyOrder, notFound } from "./pinned.ts";
 import { connectS3, failureAt, type S3Connection } from "./s3-client.ts";
 import { s3CodeOf, statusOf } from "./s3-errors.ts";
 import { getWhole, pinnedObject } from "./s3-read.ts";
-import { putOnCondition, uploadStream, WRITE_ID } from "./s3-write.ts";
+import { type Condition, putOnCondition, uploadStream, WRITE_ID } from "./s3-write.ts";
 import { checkKey } from "./url.ts";
 
 /** @throws UsageError for a location that cannot be used. Sends nothing yet. */
@@ -101,8 +101,14 @@ class S3Store implements ObjectStore {
   }
 
   async replaceIf(key: string, bytes: Uint8Array, etag: string | null): Promise<"replaced" | "changed"> {
-    const condition = etag === null ? ({ IfNoneMatch: "*" } as const) : { IfMatch: etag };
-    return (await putOnCondition(this.#connection, checkKey(key), bytes, condition)) ? "replaced" : "changed";
+    const put = (condition: Condition) => putOnCondition(this.#connection, checkKey(key), bytes, condition);
+    if (etag === null) {
+      return (await put({ IfNoneMatch: "*" })) ? "replaced" : "changed";
+    }
+    // Ceph compares a write's If-Match without quotes, against the standard; AWS takes both. Whichever is accepted, the
+    // etag was the object's.
+    const bare = etag.replaceAll('"', "");
+    return (await put({ IfMatch: bare })) || (await put({ IfMatch: `"${bare}"` })) ? "replaced" : "changed";
   }
 
   async upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<ObjectInfo> {
