@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openFolder } from "./folder.ts";
 import { diskFailure } from "./folder-errors.ts";
 import { openStore } from "./open-store.ts";
-import { bytesOf, listed, once, readAll, storeContract } from "./store.contract.ts";
+import { storeContract } from "./store.contract.ts";
+import { bytesOf, listed, once, readAll } from "./testing/bodies.ts";
 
 storeContract(
   "folder",

@@ -9,7 +9,8 @@ import { testServers } from "../embedded/testing/servers.ts";
 import { type SanitizeError, SourceFailed, UsageError } from "../errors.ts";
 import type { StoreLocation } from "./location.ts";
 import { openStore } from "./open-store.ts";
-import { bytesOf, listed, once, readAll, storeContract } from "./store.contract.ts";
+import { storeContract } from "./store.contract.ts";
+import { bytesOf, listed, once, readAll } from "./testing/bodies.ts";
 import { FaultProxy } from "./testing/fault-proxy.ts";
 import { TestBucket } from "./testing/s3-bucket.ts";
 

@@ -1,9 +1,11 @@
 /** What every store must do, run against each of them (`folder.test.ts`, `s3.integration.test.ts`). */
 
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BackupRefused, Interrupted, SourceFailed, UsageError } from "../errors.ts";
-import type { ObjectInfo, ObjectStore } from "./contract.ts";
+import type { ObjectStore } from "./contract.ts";
+import { streamContract } from "./streams.contract.ts";
+import { bytesOf, listed, once, readAll } from "./testing/bodies.ts";
 
 export interface StoreUnderTest {
   readonly store: ObjectStore;
@@ -160,128 +162,7 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
       });
     });
 
-    describe("upload and ranged reads", () => {
-      const content = randomBytes(20 * 1024 * 1024 + 12_345);
-      let info: ObjectInfo;
-      beforeAll(async () => {
-        info = await store.upload("dump", pieces(content, 100_000), { metadata: { made: "now" } });
-      });
-
-      test("an upload tells what it made", async () => {
-        expect(info).toMatchObject({ key: "dump", size: content.length });
-        expect(info.etag).not.toBe("");
-        expect(await store.head("dump")).toEqual(info);
-        expect(info.metadata).toEqual(store.kind === "s3" ? { made: "now" } : {});
-      });
-
-      test("the whole comes back in chunks of 256 KiB", async () => {
-        const object = await store.open("dump");
-        expect(object.size).toBe(content.length);
-        const sizes: number[] = [];
-        const hash = createHash("sha256");
-        for await (const chunk of object.read(0)) {
-          sizes.push(chunk.length);
-          hash.update(chunk);
-        }
-        expect(hash.digest("hex")).toBe(createHash("sha256").update(content).digest("hex"));
-        expect(new Set(sizes.slice(0, -1))).toEqual(new Set([262_144]));
-      });
-
-      test.each([
-        [0, 1],
-        [1, 2],
-        [262_143, 262_145],
-        [0, 262_144],
-        [5_000_000, 6_000_001],
-        [20 * 1024 * 1024 + 12_344, 20 * 1024 * 1024 + 12_345],
-        [7, 7],
-      ])("bytes %i to %i", async (start, end) => {
-        const object = await store.open("dump");
-        expect((await readAll(object.read(start, end))).equals(content.subarray(start, end))).toBe(true);
-      });
-
-      test.each([
-        [-1, 5],
-        [5, 4],
-        [0, content.length + 1],
-        [0.5, 2],
-      ])("bytes %d to %d are refused", async (start, end) => {
-        const object = await store.open("dump");
-        await expect((async () => readAll(object.read(start, end)))()).rejects.toMatchObject({ code: "range_outside" });
-      });
-
-      test("many reads at once, most of them ended early", async () => {
-        const object = await store.open("dump");
-        const ends = Array.from({ length: 40 }, async (_, index) => {
-          for await (const chunk of object.read(index * 1000)) {
-            expect(chunk.equals(content.subarray(index * 1000, index * 1000 + chunk.length))).toBe(true);
-            break;
-          }
-        });
-        await Promise.all(ends);
-        expect(await readAll(object.read(content.length - 5))).toHaveLength(5);
-      });
-
-      test("an aborted signal ends a read with Interrupted", async () => {
-        const object = await store.open("dump");
-        const abort = new AbortController();
-        const reading = (async () => {
-          for await (const _chunk of object.read(0, undefined, abort.signal)) {
-            abort.abort();
-          }
-        })();
-        await expect(reading).rejects.toThrow(Interrupted);
-        await expect((async () => readAll(object.read(0, 5, abort.signal)))()).rejects.toThrow(Interrupted);
-      });
-
-      test("ifAbsent does not replace, neither small nor in parts", async () => {
-        for (const again of [content.subarray(0, 10), content]) {
-          const refused = store.upload("dump", pieces(again, 100_000), { ifAbsent: true });
-          await expect(refused).rejects.toMatchObject({ code: "exists" });
-        }
-        expect(await store.head("dump")).toEqual(info);
-        expect((await store.upload("dump-new", once(bytesOf("new")), { ifAbsent: true })).size).toBe(3);
-      });
-
-      test("an upload replaces whole", async () => {
-        const before = await store.upload("again", once(bytesOf("before")));
-        const after = await store.upload("again", once(bytesOf("after!")));
-        expect(after.etag).not.toBe(before.etag);
-        expect((await store.get("again"))?.bytes.toString()).toBe("after!");
-      });
-
-      test("a failing body leaves nothing and surfaces as it is", async () => {
-        for (const failAfter of [0, 1_000, 18_000_000]) {
-          const failure = new Error("the source broke");
-          const body = (async function* () {
-            yield* pieces(content.subarray(0, failAfter), 100_000);
-            throw failure;
-          })();
-          await expect(store.upload("broken", body)).rejects.toBe(failure);
-        }
-        expect(await store.head("broken")).toBeNull();
-      });
-
-      test("an abort breaks off a body that waits for ever, and leaves nothing", async () => {
-        const abort = new AbortController();
-        const body = (async function* () {
-          yield* pieces(content.subarray(0, 18_000_000), 100_000);
-          setImmediate(() => abort.abort());
-          await new Promise(() => undefined);
-        })();
-        await expect(store.upload("aborted", body, { signal: abort.signal })).rejects.toThrow(Interrupted);
-        expect(await store.head("aborted")).toBeNull();
-        expect(await listed(store, "aborted")).toEqual([]);
-      });
-
-      test("an object that is gone cannot be read on", async () => {
-        await store.upload("gone", once(bytesOf("content")));
-        const object = await store.open("gone");
-        await store.delete("gone", object.info.version);
-        await expect((async () => readAll(object.read(0)))()).rejects.toMatchObject({ code: "object_changed" });
-        expect(await store.head("gone")).toBeNull();
-      });
-    });
+    streamContract(() => store);
 
     describe("list", () => {
       test("every page, in byte order, below a prefix that is no directory", async () => {
@@ -309,36 +190,6 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
       });
     });
   });
-}
-
-export async function listed(store: ObjectStore, prefix?: string): Promise<ObjectInfo[]> {
-  const found: ObjectInfo[] = [];
-  for await (const object of store.list(prefix === undefined ? {} : { prefix })) {
-    found.push(object);
-  }
-  return found;
-}
-
-export async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of body) {
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-export async function* pieces(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
-  for (let at = 0; at < bytes.length; at += size) {
-    yield bytes.subarray(at, at + size);
-  }
-}
-
-export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
-}
-
-export function bytesOf(text: string): Uint8Array {
-  return Buffer.from(text);
 }
 
 function inByteOrder(keys: readonly string[]): string[] {
