@@ -48,39 +48,71 @@ export async function copyIn(
   const sql = options.truncate === undefined ? copy : `TRUNCATE TABLE ONLY ${options.truncate};\n${copy}`;
   const chunks = evenChunks(data)[Symbol.asyncIterator]();
   const stream = connection.submit(from(sql), options.what);
-  let refused = false;
-  const server = new Promise<never>((_, reject) => {
-    stream.on("error", (error) => {
-      refused = true;
-      reject(connection.failure(error, options.what));
-    });
-  });
-  // Only one of the waits below consumes it; without this an error between two waits would count as unhandled.
-  server.catch(() => undefined);
+  const server = new ServerVerdict();
+  stream.on("error", (error) => server.refuse(connection.failure(error, options.what)));
   let bytes = 0;
   try {
-    for (let next = await Promise.race([chunks.next(), server]); next.done !== true; ) {
+    for (let next = await server.unlessRefused(chunks.next()); next.done !== true; ) {
       const chunk = next.value;
       const written = new Promise<void>((resolve) => stream.write(chunk, () => resolve()));
       // The next chunk is made while this one is on its way; one at a time, since pg-copy-streams would write on after an error.
       const following = chunks.next();
       following.catch(() => undefined);
-      await Promise.race([written, server]);
+      await server.unlessRefused(written);
       bytes += chunk.length;
       options.onBytes?.(chunk.length);
-      next = await Promise.race([following, server]);
+      next = await server.unlessRefused(following);
     }
   } catch (error) {
-    if (!refused) {
+    if (!server.hasRefused) {
       // CopyFail; its answer must have come before the connection is usable again.
       stream.destroy(new Error("sanitize stopped the load"));
-      await server.catch(() => undefined);
+      await server.refusal();
     }
     await chunks.return?.(undefined);
     throw error;
   }
-  await Promise.race([new Promise<void>((resolve) => stream.end(() => resolve())), server]);
+  await server.unlessRefused(new Promise<void>((resolve) => stream.end(() => resolve())));
   return { rows: stream.rowCount, bytes };
+}
+
+/**
+ * The server's error, whenever it comes. Not a promise to race against: every race would leave its outcome, a chunk of the
+ * table, hanging on a promise that lasts as long as the load.
+ */
+class ServerVerdict {
+  #error: { readonly value: unknown } | null = null;
+  #tell: ((error: unknown) => void) | null = null;
+
+  get hasRefused(): boolean {
+    return this.#error !== null;
+  }
+
+  refuse(error: unknown): void {
+    this.#error ??= { value: error };
+    this.#tell?.(this.#error.value);
+  }
+
+  /** The promise's outcome, or the server's error if that comes first. One wait at a time. */
+  async unlessRefused<T>(wait: Promise<T>): Promise<T> {
+    if (this.#error !== null) throw this.#error.value;
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        this.#tell = reject;
+        wait.then(resolve, reject);
+      });
+    } finally {
+      this.#tell = null;
+    }
+  }
+
+  /** Settles when the server has refused. */
+  async refusal(): Promise<void> {
+    if (this.#error !== null) return;
+    await new Promise<void>((resolve) => {
+      this.#tell = () => resolve();
+    });
+  }
 }
 
 /** `COPY … FROM stdin;` with the encoding named, unless it is the connection's own, and FREEZE where allowed. */

@@ -3,7 +3,7 @@
  * column, cut up by PostgreSQL's own functions (JSON paths, time zones), and every value is looked up anew. Nothing that
  * the filter decided has a part in it.
  *
- * All values go through the scan kernel; those of small tables, and an eighth of large ones, also through the reference
+ * All values go through the scan kernel; those of small tables, and one batch in 64 of large ones, also through the reference
  * implementation of canonical forms and tags, so that a fault of the kernel would not pass twice.
  *
  * Invariant: only counts leave this file.
@@ -59,8 +59,8 @@ const readingState = `BEGIN READ ONLY; SET LOCAL datestyle = 'ISO'; SET LOCAL in
   SET LOCAL extra_float_digits = 3; SET LOCAL row_security = off;`;
 
 /** Values of a table beyond which only every {@link sampled}th batch is looked at by the reference as well. */
-const fullyChecked = 200_000;
-const sampled = 8;
+const fullyChecked = 50_000;
+const sampled = 64;
 
 class RowCount {
   readonly probes: readonly Probe[];
