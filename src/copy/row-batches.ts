@@ -84,17 +84,28 @@ class RowCutter {
       yield this.takeLongRow();
       slice = slice.subarray(end);
     }
-    const end = slice.lastIndexOf(newline) + 1;
-    if (end === 0) {
-      this.keep(slice);
-      return;
+    if (this.carried > 0) {
+      // the row that was cut goes by itself, so that the many whole ones behind it need not be copied
+      const first = slice.indexOf(newline) + 1;
+      this.keep(first === 0 ? slice : slice.subarray(0, first));
+      if (first === 0) return;
+      const row = Buffer.concat(this.carry, this.carried);
+      this.drop();
+      yield* this.scan(row);
+      slice = slice.subarray(first);
+      if (this.ended) {
+        this.checkTail(slice);
+        return;
+      }
     }
-    const whole = slice.subarray(0, end);
-    const bytes = this.carried === 0 ? whole : Buffer.concat([...this.carry, whole]);
+    const end = slice.lastIndexOf(newline) + 1;
+    this.keep(slice.subarray(end));
+    if (end > 0) yield* this.scan(slice.subarray(0, end));
+  }
+
+  private drop(): void {
     this.carry = [];
     this.carried = 0;
-    if (end < slice.length) this.keep(slice.subarray(end));
-    yield* this.scan(bytes);
   }
 
   finish(): void {
@@ -141,8 +152,7 @@ class RowCutter {
 
   private takeLongRow(): RowBatch {
     const longRow = new LongRow(this.carry);
-    this.carry = [];
-    this.carried = 0;
+    this.drop();
     const expected = Math.max(this.layout.columns, 1);
     if (longRow.fields !== expected || this.layout.columns === 0) {
       throw this.wrongShape(longRow.fields < expected ? "short" : "long");

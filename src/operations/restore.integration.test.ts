@@ -64,7 +64,7 @@ function settingsIn(place: string, target: string | null, source: StoreLocation,
 
 interface Setup {
   readonly place: string;
-  context(target: string | null, more?: Partial<RunContext>): RunContext;
+  readonly context: (target: string | null, more?: Partial<RunContext>) => RunContext;
   readonly events: RunEvent[];
   readonly ledger: StoreLocation;
 }

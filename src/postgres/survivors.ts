@@ -8,7 +8,6 @@
  *
  * Invariant: only counts leave this file.
  */
-import { to as copyTo } from "pg-copy-streams";
 import { type RowBatch, rowBatches } from "../copy/row-batches.ts";
 import { candidateWords, type Probe } from "../copy/row-kernel.ts";
 import { lookup } from "../erasure/examine.ts";
@@ -17,6 +16,7 @@ import { outcomeOf } from "../erasure/outcome.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import type { EdgeColumns, KeyColumn, TablePlan } from "../erasure/table-plan.ts";
 import type { ServerConnection } from "./connection.ts";
+import { CopyOut } from "./copy-out.ts";
 import { quoteIdentifier, quoteLiteral, quoteQualified } from "./identifiers.ts";
 
 export interface SurvivorCount {
@@ -41,8 +41,25 @@ export async function countSurvivors(
   table: TablePlan,
   plan: ErasurePlan,
 ): Promise<SurvivorCount> {
-  const query = tableQuery(table, plan.matcher.context.zone);
-  if (!query) return { table: table.label, survivors: 0, values: 0, columns: 0 };
+  const { rule, createdAt, edges, keys } = table;
+  const columns = keys.length + edges.reduce((sum, { fields }) => sum + fields.length, 0);
+  if (!rule || rule.action === "retain" || columns === 0) {
+    return { table: table.label, survivors: 0, values: 0, columns: 0 };
+  }
+  // the time costs as much to read as the keys, and hardly any row's matters: it is asked for where a key was found
+  let count = await readThrough(connection, tableQuery(table, null), table, plan);
+  if (count.survivors > 0 && createdAt) {
+    count = await readThrough(connection, tableQuery(table, plan.matcher.context.zone), table, plan);
+  }
+  return { table: table.label, survivors: count.survivors, values: count.values, columns };
+}
+
+async function readThrough(
+  connection: ServerConnection,
+  query: TableQuery,
+  table: TablePlan,
+  plan: ErasurePlan,
+): Promise<RowCount> {
   const count = new RowCount(query, table, plan);
   await connection.run(readingState, "the session's settings");
   const layout = { table: table.label, columns: query.columns, probes: count.probes };
@@ -50,8 +67,7 @@ export async function countSurvivors(
     count.add(batch);
   }
   await connection.run("COMMIT", "the session's settings");
-  const columns = query.keys.length + query.edges.reduce((sum, { edge }) => sum + edge.fields.length, 0);
-  return { table: table.label, survivors: count.survivors, values: count.values, columns };
+  return count;
 }
 
 /** Values are to read as they stood in the dump, and the session to be afterwards as it was. */
@@ -100,18 +116,22 @@ class RowCount {
   }
 }
 
-function tableQuery(table: TablePlan, zone: string): TableQuery | null {
-  const { rule, columns } = table;
-  if (!rule || rule.action === "retain") return null;
+/** @param zone where naive times are read in; `null`: without times, as if every row were old enough. */
+function tableQuery(table: TablePlan, zone: string | null): TableQuery {
+  const first = table.keys.length + 1;
   const edges = table.edges.map((edge, n) => ({
     edge,
-    from: table.keys.length + 1 + table.edges.slice(0, n).reduce((sum, { fields }) => sum + fields.length, 0),
+    from: table.edges.slice(0, n).reduce((sum, { fields }) => sum + fields.length, first),
   }));
-  if (table.keys.length === 0 && edges.length === 0) return null;
-  const column = (field: number): string => quoteIdentifier(columns[field]!);
+  const column = (field: number): string => quoteIdentifier(table.columns[field]!);
+  const time = table.createdAt
+    ? zone === null
+      ? "'-Infinity'"
+      : timeExpression(table.createdAt, zone, column)
+    : "NULL";
   const expressions = [
     ...table.keys.map((key) => keyExpression(key, column)),
-    timeExpression(table, zone, column),
+    time,
     ...edges.flatMap(({ edge }) => edge.fields.map(column)),
   ];
   const { name } = table.covered;
@@ -121,19 +141,21 @@ function tableQuery(table: TablePlan, zone: string): TableQuery | null {
 
 function keyExpression(key: KeyColumn, column: (field: number) => string): string {
   const steps = key.path?.map((step) => quoteLiteral(String(step))) ?? [];
-  const value = key.path ? `${column(key.field)} #>> ARRAY[${steps.join(", ")}]::text[]` : `${column(key.field)}::text`;
+  const value = key.path ? `${column(key.field)} #>> ARRAY[${steps.join(", ")}]::text[]` : column(key.field);
   if (key.when.length === 0) return value;
   // the raw COPY text is compared as PostgreSQL writes it, so as a literal it needs its escapes taken out again
   const conditions = key.when.map(
     ({ field, raw }) => `${column(field)}::text = ${quoteLiteral(withoutEscapes(raw.toString("utf8")))}`,
   );
-  return `CASE WHEN ${conditions.join(" AND ")} THEN ${value} END`;
+  return `CASE WHEN ${conditions.join(" AND ")} THEN ${value}::text END`;
 }
 
 /** Seconds since 1970 UTC, as PostgreSQL computes them. */
-function timeExpression(table: TablePlan, zone: string, column: (field: number) => string): string {
-  if (!table.createdAt) return "NULL";
-  const { field, kind } = table.createdAt;
+function timeExpression(
+  { field, kind }: NonNullable<TablePlan["createdAt"]>,
+  zone: string,
+  column: (field: number) => string,
+): string {
   const instant =
     kind === "timestamptz"
       ? column(field)
@@ -179,7 +201,7 @@ function isCovered(view: RequestView | null | undefined, time: string, table: Ta
 /** A COPY TO STDOUT's bytes, ended as a dump ends them; the connection's client encoding is UTF8. */
 async function* readBack(connection: ServerConnection, sql: string, table: string): AsyncGenerator<Buffer> {
   const what = `reading back table ${table}`;
-  const stream = connection.submit(copyTo(sql, { highWaterMark: 256 * 1024 }), what);
+  const stream = connection.submit(new CopyOut(sql), what);
   try {
     for await (const chunk of stream) yield chunk as Buffer;
   } catch (error) {
