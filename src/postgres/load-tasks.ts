@@ -7,6 +7,7 @@
  * triggers and foreign keys of a partitioned table wait for the rows of all its partitions. Pure.
  */
 import type { TocEntry } from "../archive/model.ts";
+import { columnTypes, indexEffort } from "./index-effort.ts";
 import { partitionRoot, type RestorePlan, type Step } from "./restore-order.ts";
 import type { Task } from "./schedule.ts";
 
@@ -20,10 +21,8 @@ export interface LoadTask extends Task {
   readonly isData: boolean;
 }
 
-/** Effort of a post-data entry, as a share of loading the rows of its table. */
+/** Effort of post-data entries that are no indexes, as a share of loading the rows of their table. */
 const SHARE: Readonly<Record<string, number>> = {
-  INDEX: 0.5,
-  CONSTRAINT: 0.3,
   "FK CONSTRAINT": 0.2,
   "CHECK CONSTRAINT": 0.1,
 };
@@ -60,7 +59,7 @@ function stepTask(step: Step, graph: TableGraph, size: (entry: TocEntry) => numb
   const after = dependencies(step, graph);
   const isPostData = step.section === "post-data" && entry.section !== "none";
   const tables = isPostData ? after.filter((id) => graph.rowsById.has(id) || graph.tables.has(id)) : [];
-  const share = SHARE[entry.desc] ?? 0;
+  const share = isPostData ? shareOf(entry, graph) : 0;
   const rows = Math.max(0, ...tables.map((id) => size(graph.rowsById.get(id) ?? entry) ?? 0));
   return {
     id: entry.dumpId,
@@ -79,6 +78,12 @@ function checkTask(step: Step, graph: TableGraph): LoadTask {
   const { dumpId } = step.entry;
   const after = [...new Set([dumpId, ...(graph.routedWith.get(dumpId) ?? [])])];
   return { id: -dumpId, cost: 0, after, locks: [], touches: after, kind: "check", steps: [step], isData: false };
+}
+
+function shareOf(entry: TocEntry, graph: TableGraph): number {
+  if (entry.desc !== "INDEX" && entry.desc !== "CONSTRAINT") return SHARE[entry.desc] ?? 0;
+  const table = entry.dependencies.flatMap((id) => graph.columns.get(id) ?? [])[0];
+  return indexEffort(entry.defn ?? "", table?.() ?? new Map());
 }
 
 function kindOf(entry: TocEntry): LoadKind {
@@ -101,6 +106,8 @@ function dependencies(step: Step, graph: TableGraph): number[] {
 }
 
 interface TableGraph {
+  /** TABLE → how to learn the types of its columns. */
+  readonly columns: ReadonlyMap<number, () => ReadonlyMap<string, string>>;
   /** TABLEs of the archive. */
   readonly tables: ReadonlySet<number>;
   /** TABLE → its TABLE DATA, of those that are loaded. */
@@ -117,12 +124,24 @@ function tableGraph(body: readonly Step[], toc: readonly TocEntry[]): TableGraph
   const rows = body.map(({ entry }) => entry).filter((entry) => entry.desc === "TABLE DATA" && entry.hasData);
   const rowsOf = new Map<number, number>();
   for (const entry of rows) for (const table of entry.dependencies) rowsOf.set(table, entry.dumpId);
+  const columns = [...tables.values()].map(
+    (table) => [table.dumpId, once(() => columnTypes(table.defn ?? ""))] as const,
+  );
   return {
+    columns: new Map(columns),
     tables: new Set(tables.keys()),
     rowsOf,
     rowsById: new Map(rows.map((entry) => [entry.dumpId, entry])),
     partitions: partitionsOf(toc, tables),
     routedWith: routedTogether(rows),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
