@@ -22,7 +22,10 @@ interface Ended {
 }
 
 function start(args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): ChildProcess {
-  return spawn(process.execPath, [bin, ...args], { cwd: options.cwd ?? folder, env: { ...process.env, CI: "true", ...options.env } });
+  return spawn(process.execPath, [bin, ...args], {
+    cwd: options.cwd ?? folder,
+    env: { ...process.env, CI: "true", ...options.env },
+  });
 }
 
 async function ended(child: ChildProcess, input = ""): Promise<Ended> {
@@ -35,7 +38,10 @@ async function ended(child: ChildProcess, input = ""): Promise<Ended> {
   return { code, out, err };
 }
 
-async function sanitize(args: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string } = {}): Promise<Ended> {
+async function sanitize(
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+): Promise<Ended> {
   return await ended(start(args, options), options.input);
 }
 
@@ -55,7 +61,10 @@ beforeAll(async () => {
   expect(existsSync(built), "npm test builds first; otherwise: npm run build").toBe(true);
   folder = await mkdtemp(join(tmpdir(), "sanitize-cli-test-"));
   await mkdir(join(folder, "backups"));
-  const backup = await writeMarketplaceBackup(join(folder, "backups", "a.dump"), { rows: 3000, createdAt: new Date(Date.now() - 4 * 3_600_000) });
+  const backup = await writeMarketplaceBackup(join(folder, "backups", "a.dump"), {
+    rows: 3000,
+    createdAt: new Date(Date.now() - 4 * 3_600_000),
+  });
   const requests = Object.values(backup.people).flatMap(({ request }) => (request ? [JSON.stringify(request)] : []));
   await writeFile(join(folder, "requests.jsonl"), `${requests.join("\n")}\n`);
   await writeFile(join(folder, "policy.yaml"), marketplacePolicy);
@@ -81,30 +90,48 @@ describe("the command line", () => {
   it("helps a stranger: every command has examples and exit codes", async () => {
     const { code, out } = await sanitize(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["demo", "restore", "verify", "report", "backups", "ledger", "policy"]) expect(out).toContain(`  ${command}`);
-    for (const command of [["demo"], ["restore"], ["verify"], ["report"], ["report", "verify"], ["backups"], ["ledger", "erase"], ["policy", "check"]]) {
+    for (const command of ["demo", "restore", "verify", "report", "backups", "ledger", "policy"])
+      expect(out).toContain(`  ${command}`);
+    for (const command of [
+      ["demo"],
+      ["restore"],
+      ["verify"],
+      ["report"],
+      ["report", "verify"],
+      ["backups"],
+      ["ledger", "erase"],
+      ["policy", "check"],
+    ]) {
       const help = await sanitize([...command, "--help"]);
       expect(help.code).toBe(0);
       expect(help.out.match(/^ {2}(?:.*\| )?sanitize .*$/gm)!.length, command.join(" ")).toBeGreaterThanOrEqual(2);
       expect(help.out).toMatch(/Exit codes: 0 /);
     }
     const { buildProgram } = await import("./main.ts");
-    const leaves = buildProgram(new AbortController().signal).commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
+    const leaves = buildProgram(new AbortController().signal).commands.flatMap((command) =>
+      command.commands.length > 0 ? command.commands : [command],
+    );
     expect(leaves.length).toBeGreaterThan(15);
   });
 
-  it.each([[["restor"]], [["restore", "--jobs", "many"]], [["restore", "--frobnicate"]], [["--config", "absent.yaml", "backups"]], [[]]])(
-    "ends with 2 on wrong usage: %j",
-    async (args) => {
-      const { code, out, err } = await sanitize(args);
-      expect(code).toBe(2);
-      expect(out).toBe("");
-      expect(err).not.toBe("");
-    },
-  );
+  it.each([
+    [["restor"]],
+    [["restore", "--jobs", "many"]],
+    [["restore", "--frobnicate"]],
+    [["--config", "absent.yaml", "backups"]],
+    [[]],
+  ])("ends with 2 on wrong usage: %j", async (args) => {
+    const { code, out, err } = await sanitize(args);
+    expect(code).toBe(2);
+    expect(out).toBe("");
+    expect(err).not.toBe("");
+  });
 
   it("names line and column of a wrong configuration, and no secret in it", async () => {
-    await writeFile(join(folder, "wrong.yaml"), `source: { url: backups, timezon: UTC }\nledger: { url: l, key_file: k }\ntarget: { url: "mysql://geheim@x/y" }\npolicy: p\n`);
+    await writeFile(
+      join(folder, "wrong.yaml"),
+      `source: { url: backups, timezon: UTC }\nledger: { url: l, key_file: k }\ntarget: { url: "mysql://geheim@x/y" }\npolicy: p\n`,
+    );
     const { code, err } = await sanitize(["--config", "wrong.yaml", "backups"]);
     expect(code).toBe(2);
     expect(err).toMatch(/wrong\.yaml:1:\d+ /);
@@ -116,11 +143,20 @@ describe("the command line", () => {
   it("keeps a ledger over pipes, and plaintext out of it", async () => {
     expect(await sanitize(["ledger", "init"], anywhere)).toMatchObject({ code: 0 });
     expect(await sanitize(["ledger", "init"], anywhere)).toMatchObject({ code: 4, out: "" });
-    const erased = await sanitize(["ledger", "erase"], { ...anywhere, input: await readFile(join(folder, "requests.jsonl"), "utf8") });
+    const erased = await sanitize(["ledger", "erase"], {
+      ...anywhere,
+      input: await readFile(join(folder, "requests.jsonl"), "utf8"),
+    });
     expect(erased.code).toBe(0);
-    const receipts = erased.out.trim().split("\n").map((line) => JSON.parse(line) as { recorded: string });
+    const receipts = erased.out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { recorded: string });
     expect(receipts.map(({ recorded }) => recorded)).toEqual(["new", "new", "new", "new"]);
-    const wrong = await sanitize(["ledger", "erase"], { ...anywhere, input: '{"keys": {"email": ["geen adres GEHEIM"]}}\n' });
+    const wrong = await sanitize(["ledger", "erase"], {
+      ...anywhere,
+      input: '{"keys": {"email": ["geen adres GEHEIM"]}}\n',
+    });
     expect(wrong.code).toBe(2);
     expect(wrong.err).toContain("line 1");
     expect(wrong.err).not.toContain("GEHEIM");
@@ -129,13 +165,15 @@ describe("the command line", () => {
     expect(shown.requests).toHaveLength(4);
     expect((await sanitize(["ledger", "verify"], anywhere)).out).toMatch(/is sound: 6 records, 4 requests/);
     for (const name of await readdir(join(folder, "ledger", "records"))) {
-      expect(await readFile(join(folder, "ledger", "records", name), "utf8")).not.toMatch(/voorbeeld|dijkstra|0619900/i);
+      expect(await readFile(join(folder, "ledger", "records", name), "utf8")).not.toMatch(
+        /voorbeeld|dijkstra|0619900/i,
+      );
     }
   });
 
   it("checks, explains and drafts policies", async () => {
     expect((await sanitize(["policy", "check"], anywhere)).out).toMatch(/^the policy covers the backup: 12 tables/);
-    expect((await sanitize(["policy", "explain", "public.reviews"], anywhere)).out).toMatch(/anonymise/);
+    expect((await sanitize(["policy", "explain", "public.reviews"], anywhere)).out).toContain("author_name");
     const draft = await sanitize(["policy", "init"], anywhere);
     expect(draft).toMatchObject({ code: 0 });
     expect(draft.out).toMatch(/^version: 1$/m);
@@ -155,7 +193,10 @@ describe("the command line", () => {
     for (const line of report.err.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("message");
     const file = report.out.trim();
     expect((await sanitize(["report", "verify", file])).code).toBe(0);
-    await writeFile(join(folder, file), (await readFile(join(folder, file), "utf8")).replace('"planned"', '"restored"'));
+    await writeFile(
+      join(folder, file),
+      (await readFile(join(folder, file), "utf8")).replace('"planned"', '"restored"'),
+    );
     expect((await sanitize(["report", "verify", file])).code).toBe(10);
   });
 
@@ -178,27 +219,32 @@ describe.skipIf(serverUrl === null)("restore from the command line", () => {
     expect(first.err).toContain("loading rows");
     expect(first).toMatchObject({ code: 0 });
     expect(first.out).toMatch(/survivors: 0/);
-    const rows = await withConnection(name, (inside) => inside.rows<{ n: string }>("SELECT count(*) AS n FROM users", "test"));
+    const rows = await withConnection(name, (inside) =>
+      inside.rows<{ n: string }>("SELECT count(*) AS n FROM users", "test"),
+    );
     expect(Number(rows[0]!.n)).toBeGreaterThan(100);
     const second = await sanitize(["restore", "--json"], { env });
     expect(second.code).toBe(6);
     expect(JSON.parse(second.out)).toMatchObject({ outcome: "refused", error: { code: "target_not_empty" } });
   });
 
-  it.each(["SIGINT", "SIGTERM"] as const)("leaves nothing and ends with 130 on %s, wherever it comes", async (signal) => {
-    for (const moment of ["finding what goes", "making schema", "building indexes and constraints"]) {
-      const name = database();
-      const child = start(["restore"], { env: { DATABASE_URL: targetUrl(name) } });
-      let seen = "";
-      child.stderr!.on("data", (chunk: Buffer) => {
-        seen += chunk.toString();
-        if (seen.includes(moment) && !child.killed) child.kill(signal);
-      });
-      const { code, err } = await ended(child);
-      expect(code, err).toBe(130);
-      expect(await databaseNames(name)).toEqual([]);
-    }
-  });
+  it.each(["SIGINT", "SIGTERM"] as const)(
+    "leaves nothing and ends with 130 on %s, wherever it comes",
+    async (signal) => {
+      for (const moment of ["finding what goes", "making schema", "building indexes and constraints"]) {
+        const name = database();
+        const child = start(["restore"], { env: { DATABASE_URL: targetUrl(name) } });
+        let seen = "";
+        child.stderr!.on("data", (chunk: Buffer) => {
+          seen += chunk.toString();
+          if (seen.includes(moment) && !child.killed) child.kill(signal);
+        });
+        const { code, err } = await ended(child);
+        expect(code, err).toBe(130);
+        expect(await databaseNames(name)).toEqual([]);
+      }
+    },
+  );
 
   it("never shows a half-restored database when it is killed outright, and names what was left", async () => {
     const name = database();
@@ -222,11 +268,15 @@ describe("the demo", () => {
   it("tells the whole story, twice in a row, and leaves only the report", async () => {
     for (let time = 1; time <= 2; time++) {
       const before = await readdir(tmpdir());
-      const { code, out, err } = await sanitize(["demo", "--rows", "2000", "--out", "demo"], { env: { TMPDIR: tmpdir() } });
+      const { code, out, err } = await sanitize(["demo", "--rows", "2000", "--out", "demo"], {
+        env: { TMPDIR: tmpdir() },
+      });
       expect(code, err).toBe(0);
       expect(out.match(/✔/g)).toHaveLength(5);
       expect(out).not.toMatch(/voorbeeld|06-?199/);
-      const left = (await readdir(tmpdir())).filter((name) => !before.includes(name) && /^sanitize-(demo|embedded)-/.test(name));
+      const left = (await readdir(tmpdir())).filter(
+        (name) => !before.includes(name) && /^sanitize-(demo|embedded)-/.test(name),
+      );
       expect(left).toEqual([]);
       expect((await readdir(join(folder, "demo"))).length).toBe(time * 2);
     }

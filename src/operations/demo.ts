@@ -52,7 +52,7 @@ export async function runDemo(run: Omit<RunContext, "settings">, options: DemoOp
     const backup = await makeBackup(context, folder, options.rows);
     await recordRequests(context, backup);
     await writeFile(settings.policyFile, marketplacePolicy, { flag: "wx" });
-    const planned = await planRestore(context, "latest");
+    const planned = await planRestore({ ...context, settings: { ...settings, evidence: null } }, "latest");
     if (planned.error !== undefined) throw planned.error;
     run.onEvent({ type: "phase", name: "starting an embedded PostgreSQL" });
     const server = await startEmbedded({ signal: run.signal });

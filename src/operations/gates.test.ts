@@ -35,27 +35,38 @@ function object(lastModified: string, metadata: Record<string, string> = {}): Ob
 
 describe("the snapshot's time", () => {
   it("is the dump's wall clock in its zone, which may be hours from what UTC would make of it", () => {
-    const inNewYork = snapshotTime(header(1), object("2026-11-23T07:00:00Z"), source({ timezone: "America/New_York" }), now);
+    const inNewYork = snapshotTime(
+      header(1),
+      object("2026-11-23T07:00:00Z"),
+      source({ timezone: "America/New_York" }),
+      now,
+    );
     expect(inNewYork).toEqual({ at: new Date("2026-11-23T06:00:00Z"), evidence: "archive header" });
   });
 
   it("is, without a zone, the earliest instant at which any clock on Earth showed it", () => {
-    expect(snapshotTime(header(10), object("2026-11-23T07:00:00Z"), source(), now).at).toEqual(new Date("2026-11-22T20:00:00Z"));
+    expect(snapshotTime(header(10), object("2026-11-23T07:00:00Z"), source(), now).at).toEqual(
+      new Date("2026-11-22T20:00:00Z"),
+    );
   });
 
   it("is whatever evidence is the oldest: a copy does not make a backup younger", () => {
     const copied = object("2026-11-23T11:00:00Z", { "snapshot-at": "2026-11-19T02:00:00Z" });
-    expect(snapshotTime(header(10), copied, source({ timezone: "UTC" }), now)).toMatchObject({ evidence: "object metadata" });
+    expect(snapshotTime(header(10), copied, source({ timezone: "UTC" }), now)).toMatchObject({
+      evidence: "object metadata",
+    });
     const touched = object("2026-11-20T00:00:00Z");
     expect(snapshotTime(header(10), touched, source({ timezone: "UTC" }), now).evidence).toBe("last modified");
   });
 
   it("may not lie in the future, nor be nonsense", () => {
     const at = object("2026-11-23T07:00:00Z");
-    expect(() => snapshotTime(header(13), at, source({ timezone: "UTC" }), now)).toThrow(expect.objectContaining({ code: "backup_from_future", exitCode: 3 }));
-    expect(() => snapshotTime(header(10), object("2026-11-23T07:00:00Z", { "snapshot-at": "lately" }), source(), now)).toThrow(
-      expect.objectContaining({ code: "snapshot_time" }),
+    expect(() => snapshotTime(header(13), at, source({ timezone: "UTC" }), now)).toThrow(
+      expect.objectContaining({ code: "backup_from_future", exitCode: 3 }),
     );
+    expect(() =>
+      snapshotTime(header(10), object("2026-11-23T07:00:00Z", { "snapshot-at": "lately" }), source(), now),
+    ).toThrow(expect.objectContaining({ code: "snapshot_time" }));
   });
 });
 
@@ -64,7 +75,9 @@ describe("the age", () => {
 
   it("may be five days to the millisecond and not one more", () => {
     expect(checkAge(aged(hardAgeLimit), hardAgeLimit, now, "at start")).toBe(432_000);
-    expect(() => checkAge(aged(hardAgeLimit + 1), hardAgeLimit, now, "at start")).toThrow(expect.objectContaining({ code: "backup_too_old" }));
+    expect(() => checkAge(aged(hardAgeLimit + 1), hardAgeLimit, now, "at start")).toThrow(
+      expect.objectContaining({ code: "backup_too_old" }),
+    );
   });
 
   it("can be limited further and never raised", () => {
@@ -74,18 +87,26 @@ describe("the age", () => {
 });
 
 describe("the source's region", () => {
-  const store = (kind: "s3" | "folder", region: string | null) => ({ kind, region: () => Promise.resolve(region) }) as unknown as ObjectStore;
+  const store = (kind: "s3" | "folder", region: string | null) =>
+    ({ kind, region: () => Promise.resolve(region) }) as unknown as ObjectStore;
 
   it("is asked of the service and held against the configuration", async () => {
     await expect(checkSourceRegion(store("s3", "eu-west-1"), source())).resolves.toBe("eu-west-1");
-    await expect(checkSourceRegion(store("s3", "eu-central-1"), source())).rejects.toMatchObject({ code: "source_region", exitCode: 3 });
+    await expect(checkSourceRegion(store("s3", "eu-central-1"), source())).rejects.toMatchObject({
+      code: "source_region",
+      exitCode: 3,
+    });
     await expect(checkSourceRegion(store("s3", null), source())).rejects.toMatchObject({ code: "source_region" });
-    await expect(checkSourceRegion(store("s3", "eu-west-1"), source({ region: null }))).rejects.toMatchObject({ exitCode: 2 });
+    await expect(checkSourceRegion(store("s3", "eu-west-1"), source({ region: null }))).rejects.toMatchObject({
+      exitCode: 2,
+    });
     await expect(checkSourceRegion(store("folder", null), source({ region: null }))).resolves.toBeNull();
   });
 
   it("must be in Europe even when the configuration says otherwise", async () => {
-    await expect(checkSourceRegion(store("s3", "us-east-1"), source({ region: "us-east-1" }))).rejects.toMatchObject({ code: "source_region" });
+    await expect(checkSourceRegion(store("s3", "us-east-1"), source({ region: "us-east-1" }))).rejects.toMatchObject({
+      code: "source_region",
+    });
   });
 });
 
@@ -102,7 +123,9 @@ describe("the target", () => {
   const rds = host("shop.abc123.eu-central-1.rds.amazonaws.com");
 
   it("needs nothing on this machine", () => {
-    expect(() => checkTarget({ host: "localhost", local: true }, target({ region: null, tls: "disable", allowedHosts: [] }))).not.toThrow();
+    expect(() =>
+      checkTarget({ host: "localhost", local: true }, target({ region: null, tls: "disable", allowedHosts: [] })),
+    ).not.toThrow();
   });
 
   it("needs verified TLS, a region, and a host that is known to be in it", () => {
@@ -126,6 +149,8 @@ it("run IDs sort by time and fit a database's name", () => {
 });
 
 it("the version is that of package.json", () => {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
   expect(toolVersion).toBe(manifest.version);
 });
