@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import type { z } from "zod";
+import { isTimeZone } from "../erasure/zoned-time.ts";
 import { UsageError } from "../errors.ts";
 import { hardAgeLimit } from "../operations/gates.ts";
 import type { Settings } from "../operations/settings.ts";
@@ -40,7 +41,7 @@ function configSchema(zod: typeof z) {
     ca_file: zod.string().optional(),
     sse_c_key_file: zod.string().optional(),
   };
-  const zone = zod.string().refine(isZone, "expected an IANA time zone such as Europe/Amsterdam");
+  const zone = zod.string().refine(isTimeZone, "expected an IANA time zone such as Europe/Amsterdam");
   return zod.strictObject({
     source: zod.strictObject({ ...store, timezone: zone.optional() }),
     target: zod
@@ -66,15 +67,6 @@ type StoreConfig = Pick<
   ConfigFile["ledger"],
   "url" | "region" | "endpoint" | "path_style" | "checksums" | "ca_file" | "sse_c_key_file"
 >;
-
-function isZone(zone: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: zone }) !== undefined;
-  } catch (error) {
-    if (error instanceof RangeError) return false;
-    throw error;
-  }
-}
 
 /** Reads and checks the configuration. @throws UsageError with every issue's line and column. */
 export async function readConfig(

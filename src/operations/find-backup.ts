@@ -27,7 +27,7 @@ export async function listBackups(store: ObjectStore, signal: AbortSignal): Prom
  * @throws BackupRefused (`not_found`) when there is none.
  */
 export async function findBackup(source: SourceSettings, backup: string, signal: AbortSignal): Promise<BackupPlace> {
-  if (/^s3:\/\//.test(backup)) {
+  if (backup.startsWith("s3://")) {
     const cut = backup.lastIndexOf("/") + 1;
     return { store: await openStore({ ...source.location, url: backup.slice(0, cut) }), key: backup.slice(cut) };
   }

@@ -3,7 +3,7 @@
  * column, cut up by PostgreSQL's own functions (JSON paths, time zones), and every value is looked up anew. Nothing that
  * the filter decided has a part in it.
  *
- * All values go through the scan kernel; those of small tables, and one batch in 64 of large ones, also through the reference
+ * All values go through the scan kernel; those of small tables, and one batch in 256 of large ones, also through the reference
  * implementation of canonical forms and tags, so that a fault of the kernel would not pass twice.
  *
  * Invariant: only counts leave this file.
@@ -29,8 +29,10 @@ export interface SurvivorCount {
 /** How the rows of one table are asked for: keys first, then the time, then the columns of references. */
 interface TableQuery {
   readonly sql: string;
-  /** Fields of a row. */
+  /** Fields of a row. The first is empty: CopyOut leaves the remains of message headers in it. */
   readonly columns: number;
+  /** Field of the row's time; `null`: not asked for. */
+  readonly time: number | null;
   readonly keys: readonly KeyColumn[];
   readonly edges: readonly { readonly edge: EdgeColumns; readonly from: number }[];
 }
@@ -75,8 +77,8 @@ const readingState = `BEGIN READ ONLY; SET LOCAL datestyle = 'ISO'; SET LOCAL in
   SET LOCAL extra_float_digits = 3; SET LOCAL row_security = off;`;
 
 /** Values of a table beyond which only every {@link sampled}th batch is looked at by the reference as well. */
-const fullyChecked = 50_000;
-const sampled = 64;
+const fullyChecked = 20_000;
+const sampled = 256;
 
 class RowCount {
   readonly probes: readonly Probe[];
@@ -91,7 +93,7 @@ class RowCount {
     this.query = query;
     this.table = table;
     this.plan = plan;
-    const keys = query.keys.map((key, field) => ({ ...key, field, path: null }));
+    const keys = query.keys.map((key, field) => ({ ...key, field: field + 1, path: null }));
     const edges = query.edges.map(({ edge, from }) => ({ ...edge, fields: edge.fields.map((_, n) => from + n) }));
     this.probes = plan.matcher.probeSet({ ...table, keys, edges }).probes;
   }
@@ -118,25 +120,22 @@ class RowCount {
 
 /** @param zone where naive times are read in; `null`: without times, as if every row were old enough. */
 function tableQuery(table: TablePlan, zone: string | null): TableQuery {
-  const first = table.keys.length + 1;
+  const column = (field: number): string => quoteIdentifier(table.columns[field]!);
+  const times = table.createdAt && zone !== null ? [timeExpression(table.createdAt, zone, column)] : [];
+  const time = table.keys.length + 1;
   const edges = table.edges.map((edge, n) => ({
     edge,
-    from: table.edges.slice(0, n).reduce((sum, { fields }) => sum + fields.length, first),
+    from: table.edges.slice(0, n).reduce((sum, { fields }) => sum + fields.length, time + times.length),
   }));
-  const column = (field: number): string => quoteIdentifier(table.columns[field]!);
-  const time = table.createdAt
-    ? zone === null
-      ? "'-Infinity'"
-      : timeExpression(table.createdAt, zone, column)
-    : "NULL";
   const expressions = [
+    "''",
     ...table.keys.map((key) => keyExpression(key, column)),
-    time,
+    ...times,
     ...edges.flatMap(({ edge }) => edge.fields.map(column)),
   ];
   const { name } = table.covered;
   const sql = `COPY (SELECT ${expressions.join(", ")} FROM ONLY ${quoteQualified(name.schema, name.name)}) TO STDOUT`;
-  return { sql, columns: expressions.length, keys: table.keys, edges };
+  return { sql, columns: expressions.length, time: times.length === 0 ? null : time, keys: table.keys, edges };
 }
 
 function keyExpression(key: KeyColumn, column: (field: number) => string): string {
@@ -170,15 +169,12 @@ function withoutEscapes(field: string): string {
 }
 
 function survives(fields: readonly string[], query: TableQuery, table: TablePlan, plan: ErasurePlan): boolean {
+  const time = query.time === null ? (table.createdAt ? "-Infinity" : "\\N") : fields[query.time]!;
   for (const [n, key] of query.keys.entries()) {
-    const field = fields[n]!;
+    const field = fields[n + 1]!;
     if (field === "\\N") continue;
     const ordinals = lookup(key.type, withoutEscapes(field), table, plan.matcher.context);
-    if (
-      ordinals.length > 0 &&
-      ordinals.some((ordinal) => isCovered(plan.views[ordinal], fields[query.keys.length]!, table))
-    )
-      return true;
+    if (ordinals.some((ordinal) => isCovered(plan.views[ordinal], time, table))) return true;
   }
   return query.edges.some(({ edge, from }) => {
     const values = edge.fields.map((_, n) => Buffer.from(fields[from + n]!));
