@@ -3,21 +3,16 @@
  * (datetime.c) under DateStyle ISO, which pg_dump always sets.
  */
 
+import type { LocalTime } from "../archive/model.ts";
+
 /** What a time column holds. */
 export type TimeKind = "timestamptz" | "timestamp" | "date";
 
 const isoTime =
   /^(\d{4,})-(\d\d)-(\d\d)(?: (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?)?(?:([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?)?( BC)?$/;
 
-export interface WallClock {
-  readonly year: number;
-  /** 1 to 12. */
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-}
+/** What a clock on the wall shows. */
+export type WallClock = Omit<LocalTime, "isDst">;
 
 /**
  * Microseconds since 1970-01-01 UTC (exact from 1685 to 2255), infinities included, or `null` when the text is no
