@@ -257,6 +257,7 @@ describe.skipIf(serverUrl === null)("restore from the command line", () => {
     await ended(child);
     const left = await databaseNames(name);
     expect(left).not.toContain(name);
+    expect(left).toHaveLength(1);
     made.push(...left);
     const again = await sanitize(["restore"], { env: { DATABASE_URL: targetUrl(name) } });
     expect(again.code, again.err).toBe(0);

@@ -68,12 +68,25 @@ type StoreConfig = Pick<
   "url" | "region" | "endpoint" | "path_style" | "checksums" | "ca_file" | "sse_c_key_file"
 >;
 
+export interface ConfigOverrides {
+  /** Taken instead of `target.url`. */
+  readonly target?: string;
+  readonly jobs?: number;
+  /** The command loads a database: without it, variables of the target's section need not be set. */
+  readonly needsTarget?: boolean;
+}
+
+/** Stands for a variable that is not set where only the target's section may use it. */
+const unsetUrl = "postgres://unset@localhost/";
+
 /** Reads and checks the configuration. @throws UsageError with every issue's line and column. */
 export async function readConfig(
   file: string,
   environment: NodeJS.ProcessEnv,
-  overrides: { readonly target?: string; readonly jobs?: number } = {},
+  overrides: ConfigOverrides = {},
 ): Promise<Settings> {
+  refusePassword(overrides.target);
+  const unset: string[] = [];
   const path = resolve(file);
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new UsageError(`the configuration ${file} cannot be read`, {
@@ -91,17 +104,34 @@ export async function readConfig(
         code: "config_invalid",
         hint: "see DESIGN §4 or the README for every setting",
       }),
-    interpolate: (name) =>
-      name === "DATABASE_URL" && overrides.target !== undefined ? overrides.target : environment[name],
+    interpolate: (name) => {
+      if (environment[name] !== undefined || (overrides.needsTarget && overrides.target === undefined))
+        return environment[name];
+      unset.push(name);
+      return `${unsetUrl}${name}`;
+    },
   });
+  const { target: _target, ...others } = document.value;
+  const missing = unset.find((name) => JSON.stringify(others).includes(`${unsetUrl}${name}`));
+  if (missing !== undefined) {
+    throw new UsageError(`${file} uses \${${missing}}, which is not set`, {
+      code: "config_invalid",
+      hint: "set the variable in the environment",
+    });
+  }
   return toSettings(document.value, dirname(path), overrides);
 }
 
-function toSettings(
-  config: ConfigFile,
-  directory: string,
-  overrides: { readonly target?: string; readonly jobs?: number },
-): Settings {
+/** A password among the arguments is seen by everybody on the machine. */
+function refusePassword(target: string | undefined): void {
+  if (target === undefined || !/^[a-z]+:\/\/[^/?#]*:[^/?#@]+@|[?&]password=/i.test(target)) return;
+  throw new UsageError("--target holds a password, which every user of this machine could read", {
+    code: "usage",
+    hint: "leave it out of the URL: PGPASSWORD, a PGPASSFILE, or target.url with a variable",
+  });
+}
+
+function toSettings(config: ConfigFile, directory: string, overrides: ConfigOverrides): Settings {
   const at = (file: string): string => (isAbsolute(file) ? file : resolve(directory, file));
   const target = config.target ?? (overrides.target === undefined ? undefined : { url: overrides.target });
   return {

@@ -29,6 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = 1;
   const abort = new AbortController();
   const stopListening = onSignals(abort);
+  toleratePipes();
   const program = buildProgram(abort.signal);
   try {
     await program.parseAsync([...argv]);
@@ -78,6 +79,18 @@ function globalOptions(command: Command): GlobalOptions {
   return { ...options, color: options.color && !plain && process.env.TERM !== "dumb" };
 }
 
+/**
+ * A reader that went away (`| head`) silences the output and must not break off the run: half a load without its clean-up, or
+ * requests not recorded, would be worse.
+ */
+function toleratePipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
 /** The first signal asks the run to stop and clean up, the second ends the process at once. */
 function onSignals(abort: AbortController): () => void {
   const stop = (): void => {
@@ -87,7 +100,9 @@ function onSignals(abort: AbortController): () => void {
   };
   process.on("SIGINT", stop);
   process.on("SIGTERM", stop);
+  process.on("SIGHUP", stop);
   return () => {
+    process.off("SIGHUP", stop);
     process.off("SIGINT", stop);
     process.off("SIGTERM", stop);
   };

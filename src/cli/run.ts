@@ -3,14 +3,14 @@ import { SanitizeError } from "../errors.ts";
 import type { EvidenceDocument } from "../evidence/document.ts";
 import type { RunResult } from "../operations/run-evidence.ts";
 import type { RunContext, Settings } from "../operations/settings.ts";
-import { readConfig } from "./config.ts";
+import { type ConfigOverrides, readConfig } from "./config.ts";
 import { evidenceText } from "./evidence-text.ts";
 import type { CommandIo } from "./io.ts";
 
 /** Reads the configuration and runs an operation with progress on stderr; prints its evidence and passes its error on. */
 export async function runWithEvidence(
   io: CommandIo,
-  overrides: { readonly target?: string; readonly jobs?: number },
+  overrides: ConfigOverrides,
   operation: (run: RunContext) => Promise<RunResult>,
 ): Promise<RunResult> {
   const settings = await readConfig(io.options.config, io.environment, overrides);

@@ -11,7 +11,7 @@ export class LongRow {
   /** Offset of each field's start and, last, one past the newline: as `fieldOffsets` gives for a short row. */
   readonly offsets: readonly number[];
 
-  /** `chunks` joined are the row, its newline at the end. Fields beyond `maxFields` are counted but not located. */
+  /** `chunks` joined are the row, its newline at the end. */
   constructor(chunks: readonly Buffer[]) {
     this.chunks = chunks;
     const offsets = [0];

@@ -13,6 +13,8 @@ export interface RewriteContext {
   /** The reverse of `decode`. @throws PolicyRefused when the dump's encoding lacks a character. */
   readonly encode: (text: string) => Buffer;
   readonly characterLength: CharacterLength | undefined;
+  /** Zone whose months and days times are cut down to. */
+  readonly zone: string;
   /** Names of the people whose requests met this row. */
   readonly names: readonly string[];
 }
@@ -43,7 +45,7 @@ function changedField(raw: Buffer, change: ColumnChange, context: RewriteContext
     case "value":
       return write(String(change.value));
     case "truncate":
-      return isNull(raw) ? raw : write(truncateTime(textOf(raw, context) ?? "", change.unit));
+      return isNull(raw) ? raw : write(truncateTime(textOf(raw, context) ?? "", change.unit, context.zone));
     case "redact": {
       const text = textOf(raw, context);
       if (text === null) return raw;

@@ -13,10 +13,11 @@ import type { Probe } from "../copy/row-kernel.ts";
 import { throwIfAborted } from "../errors.ts";
 import { canonicalise } from "../ledger/canonical.ts";
 import type { CompiledPlan } from "./compile.ts";
-import { type Decision, type RowView, textOf } from "./examine.ts";
+import { type Decision, examineRow, type RowView, textOf } from "./examine.ts";
 import { rewritesLargeObject } from "./large-objects.ts";
 import type { Matcher } from "./matcher.ts";
 import { ReferenceChains } from "./reference-chains.ts";
+import { candidateRows } from "./row-view.ts";
 import type { ProbeMeaning, TablePlan } from "./table-plan.ts";
 
 export interface Findings {
@@ -73,6 +74,7 @@ class Finder {
       if (wanted.some((plan) => plan.edges.some((edge) => edge.cyclic))) await this.readToFixedPoint(wanted);
       else for (const plan of wanted) await this.readAlone(plan, this.dataOf(plan));
     }
+    if (this.largeObjects.size > 0) await this.keepSharedLargeObjects();
     const { names, largeObjects, resolved, tablesRead } = this;
     return { names, largeObjects, resolved, tablesRead };
   }
@@ -202,12 +204,37 @@ class Finder {
     }
   }
 
+  /** A large object that a row which stays refers to as well (a picture that many share) stays with it. */
+  private async keepSharedLargeObjects(): Promise<void> {
+    const { kernel, context } = this.matcher;
+    const tagKey = Buffer.alloc(16);
+    const tags = kernel.tagTable(
+      Uint32Array.from(this.largeObjects, (oid) => kernel.tag(Buffer.from(String(oid)), tagKey)),
+    );
+    for (const plan of this.compiled.tables.values()) {
+      if (plan.largeObjects.length === 0) continue;
+      const { meanings } = this.matcher.probeSet(plan);
+      const probes = plan.largeObjects.map((column): Probe => ({ column, form: "exact", tagKey, table: tags }));
+      await this.scan(plan, this.dataOf(plan), probes, (batch) => {
+        for (const { row, number } of candidateRows(batch)) {
+          if (letsGo(plan, examineRow(row, number, plan, meanings, context))) continue;
+          for (const field of plan.largeObjects) this.largeObjects.delete(Number(row.raw(field).toString("latin1")));
+        }
+      });
+    }
+  }
+
   private rememberLargeObjects(row: RowView, plan: TablePlan): void {
     for (const field of plan.largeObjects) {
       const raw = row.raw(field);
       if (!isNull(raw)) this.largeObjects.add(Number(raw.toString("latin1")));
     }
   }
+}
+
+/** The row goes, or the rule takes the reference to its large object out of it: */
+function letsGo(plan: TablePlan, decision: Decision): boolean {
+  return decision.outcome !== "none" && rewritesLargeObject(plan, decision.outcome);
 }
 
 /** Something of the table must be known before rows are filtered. */

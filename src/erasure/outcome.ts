@@ -71,11 +71,12 @@ function describe(
  * ("remove my reviews entirely") overrides an anonymising rule; it never softens one.
  */
 export function outcomeOf(rule: TableRule, view: RequestView): Outcome {
-  if (rule.action === "retain") return "retain";
   const scope = rule.scope ?? "identity";
   const { state, action } = view.scope(scope);
-  if (action === "retain") return "retain";
+  // withdrawn, or spared by the request itself: as if it had not been asked
+  if (action === "retain") return "none";
   if (state === "pending") return "pending";
+  if (rule.action === "retain") return "retain";
   return action === "delete" && defaultScopes[scope]?.action !== "delete" ? "delete" : rule.action;
 }
 
@@ -84,7 +85,9 @@ export function outcomeOf(rule: TableRule, view: RequestView): Outcome {
  * rule would leave it alone, it is treated as the rule says of a row that matches.
  */
 export function outcomeBehindParent(rule: TableRule, view: RequestView, parentGoes: boolean): Outcome {
-  if (!parentGoes) return rule.action === "retain" ? "retain" : "pending";
+  if (!parentGoes) return "pending";
   if (rule.match.length === 0 && rule.action === "delete") return "delete";
-  return outcomeOf(rule, view);
+  const outcome = outcomeOf(rule, view);
+  if (outcome !== "none") return outcome;
+  return rule.pendingSet.size > 0 ? "pending" : rule.action;
 }

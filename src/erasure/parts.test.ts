@@ -47,8 +47,12 @@ describe("truncated times", () => {
     ["2024-02-29", "week", "2024-02-26"],
     ["0044-03-15 12:00:00+00 BC", "month", "0044-03-01 00:00:00+00 BC"],
     ["infinity", "month", "infinity"],
+    // by the clocks of Amsterdam, summer and winter, whatever the offset it came with
+    ["2026-07-15 12:00:00+02", "year", "2026-01-01 00:00:00+01"],
+    ["2026-07-31 23:30:00+00", "month", "2026-08-01 00:00:00+02"],
+    ["2026-10-25 00:30:00+00", "hour", "2026-10-25 02:00:00+02"],
   ] as const)("%s to the %s", (text, unit, expected) => {
-    expect(truncateTime(text, unit)).toBe(expected);
+    expect(truncateTime(text, unit, "Europe/Amsterdam")).toBe(expected);
   });
 });
 
@@ -58,6 +62,11 @@ describe("redaction", () => {
     expect(redactText(text, ["email", "phone", "names"], ["Jan de Vries"])).toBe(
       "[redacted] ([redacted], [redacted], [redacted]) zei: vraag de heer [redacted].",
     );
+  });
+
+  it("finds names whose accents stand apart", () => {
+    expect(redactText("groet, Jose\u0301", ["names"], ["Jos\u00e9"])).toBe("groet, [redacted]");
+    expect(redactText("cafe\u0301", ["names"], ["Jan"])).toBe("cafe\u0301");
   });
 
   it("leaves other words, years, prices and particles alone", () => {

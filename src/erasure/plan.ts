@@ -42,6 +42,8 @@ export interface ErasurePlan {
   /** Names for redaction, by request ordinal. Never leaves memory. */
   readonly names: ReadonlyMap<number, ReadonlySet<string>>;
   readonly rewriting: Omit<RewriteContext, "names">;
+  /** PostgreSQL's name of the dump's encoding. */
+  readonly encoding: string;
   /** Large objects that go with their rows. */
   readonly largeObjects: ReadonlySet<number>;
   /** Tables read before the filtering pass, each time they were. */
@@ -78,7 +80,8 @@ export async function planErasure(input: PlanInput): Promise<ErasurePlan> {
     matcher,
     views,
     names: found.names,
-    rewriting: { decode: codec.decode, encode: codec.encode, characterLength },
+    rewriting: { decode: codec.decode, encode: codec.encode, characterLength, zone: context.zone },
+    encoding: archive.encoding,
     largeObjects: found.largeObjects,
     tablesRead: found.tablesRead,
     digest: planDigest(coverage.policy.digest, views, compiled, found),
@@ -96,7 +99,9 @@ function isLate(
 ): boolean {
   if (decision.outcome !== "delete" && decision.outcome !== "anonymise") return false;
   return decision.ordinals.some((ordinal) => {
-    const effectiveAt = views[ordinal]?.scope(table.rule?.scope ?? "identity").effectiveAt;
+    const scope = table.rule?.scope;
+    const effectiveAt = scope ? views[ordinal]?.scope(scope).effectiveAt : undefined;
+    // rows that only go with a parent have no scope of their own: the parent's hit is counted, not theirs
     return effectiveAt !== undefined && effectiveAt.getTime() <= snapshotAt.getTime();
   });
 }

@@ -20,14 +20,16 @@ const shortestName = 3;
 
 /** The text with what `kinds` names taken out. `names` are the erased person's, in any case. */
 export function redactText(text: string, kinds: readonly RedactKind[], names: readonly string[]): string {
-  let result = text;
+  // letters and their accents may come apart in the text: matched as one, and left as they were if nothing is found
+  const composed = text.normalize("NFC");
+  let result = composed;
   if (kinds.includes("email")) result = result.replace(email, redactionMark);
   if (kinds.includes("phone")) result = result.replace(phone, redactionMark);
   if (kinds.includes("names") && names.length > 0) {
     const pattern = namePattern(names);
     if (pattern) result = result.replace(pattern, redactionMark);
   }
-  return result;
+  return result === composed ? text : result;
 }
 
 /** Whole names first, then their parts, so that "Jan de Vries" leaves one mark. */

@@ -6,12 +6,11 @@
  */
 import { isNull } from "../copy/fields.ts";
 import type { RowBatch } from "../copy/row-batches.ts";
-import { candidateWords } from "../copy/row-kernel.ts";
 import type { RowView } from "./examine.ts";
 import type { Matcher } from "./matcher.ts";
 import { type Outcome, outcomeBehindParent, stricter } from "./outcome.ts";
 import { joinFields, type ParentFate, type ParentKeys } from "./parent-keys.ts";
-import { LongRowView, ShortRowView } from "./row-view.ts";
+import { candidateRows } from "./row-view.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 /** Bytes of remembered references, estimated. */
@@ -36,12 +35,8 @@ export class ReferenceChains {
 
   /** Remembers the batch's rows that refer to parents along cyclic edges. */
   follow(batch: RowBatch, plan: TablePlan): void {
-    if (batch.longRow) {
-      this.wait(new LongRowView(batch.longRow), plan);
-      return;
-    }
-    for (let at = 0; at < batch.candidates.length && this.spent < referenceBudget; at += candidateWords) {
-      this.wait(new ShortRowView(batch.bytes, batch.candidates[at + 1]!, batch.candidates[at + 2]!), plan);
+    for (const { row } of candidateRows(batch)) {
+      if (this.spent < referenceBudget) this.wait(row, plan);
     }
   }
 

@@ -1,7 +1,26 @@
 /** The two kinds of row as the examiner and the rewriter see them. */
 import { fieldOffsets } from "../copy/fields.ts";
 import type { LongRow } from "../copy/long-row.ts";
+import type { RowBatch } from "../copy/row-batches.ts";
+import { candidateWords } from "../copy/row-kernel.ts";
 import type { RowView } from "./examine.ts";
+
+/** The rows of a batch that the scan could not rule out, each with its number in the table. */
+export function* candidateRows(
+  batch: RowBatch,
+): Generator<{ readonly row: ShortRowView | LongRowView; readonly number: number }> {
+  if (batch.longRow) {
+    yield { row: new LongRowView(batch.longRow), number: batch.firstRow };
+    return;
+  }
+  const { bytes, candidates, firstRow } = batch;
+  for (let at = 0; at < candidates.length; at += candidateWords) {
+    yield {
+      row: new ShortRowView(bytes, candidates[at + 1]!, candidates[at + 2]!),
+      number: firstRow + candidates[at]!,
+    };
+  }
+}
 
 /** A row inside a batch; `offsets` are its fields' starts and one past its newline. */
 export class ShortRowView implements RowView {

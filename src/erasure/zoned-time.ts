@@ -63,7 +63,7 @@ function formatIn(zone: string): Intl.DateTimeFormat {
 }
 
 /** Milliseconds by which the zone's clocks are ahead of UTC at an instant. */
-function offsetAt(millis: number, zone: string): number {
+export function offsetAt(millis: number, zone: string): number {
   const parts = new Map(
     formatIn(zone)
       .formatToParts(millis)

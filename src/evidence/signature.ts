@@ -41,22 +41,36 @@ export function signEvidence(document: EvidenceDocument, privateKey: KeyObject):
  */
 export function verifyEvidence(document: unknown, signature: EvidenceSignature, expectedKid?: string): void {
   const bytes = Buffer.from(canonicalJson(document));
-  const publicKey = createPublicKey(signature.public_key);
+  const publicKey = publicKeyOf(signature);
   const fault =
-    createHash("sha256").update(bytes).digest("hex") !== signature.sha256
-      ? "the document is not the one that was signed"
-      : keyIdOf(publicKey) !== signature.kid
-        ? "the public key is not the one its ID names"
-        : expectedKid !== undefined && expectedKid !== signature.kid
-          ? "it is signed with another key than the expected one"
-          : verify(null, bytes, publicKey, Buffer.from(signature.sig, "base64"))
-            ? null
-            : "the signature does not match";
+    publicKey === null
+      ? "its signature file is not one"
+      : createHash("sha256").update(bytes).digest("hex") !== signature.sha256
+        ? "the document is not the one that was signed"
+        : keyIdOf(publicKey) !== signature.kid
+          ? "the public key is not the one its ID names"
+          : expectedKid !== undefined && expectedKid !== signature.kid
+            ? "it is signed with another key than the expected one"
+            : verify(null, bytes, publicKey, Buffer.from(signature.sig, "base64"))
+              ? null
+              : "the signature does not match";
   if (fault === null) return;
   throw new VerificationFailed(`the evidence does not verify: ${fault}`, {
     code: "evidence_signature",
     hint: "get the document and its .sig again from where they were written",
   });
+}
+
+/** The signature's own public key; `null` when this is no signature at all. */
+function publicKeyOf(signature: Partial<EvidenceSignature> | null): KeyObject | null {
+  const { public_key: pem, sig, sha256, kid } = signature ?? {};
+  if ([pem, sig, sha256, kid].some((member) => typeof member !== "string")) return null;
+  try {
+    return createPublicKey(pem!);
+  } catch (error) {
+    if (error instanceof Error) return null;
+    throw error;
+  }
 }
 
 /** A private key from a PEM file's text. @throws UsageError (`signing_key`). */

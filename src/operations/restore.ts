@@ -4,7 +4,9 @@
  */
 import type { ErasurePlan } from "../erasure/plan.ts";
 import { Tally } from "../erasure/tally.ts";
-import { LedgerRefused, UsageError, VerificationFailed } from "../errors.ts";
+import { LedgerRefused, SanitizeError, UsageError, VerificationFailed } from "../errors.ts";
+import type { ErasureRequest } from "../ledger/model.ts";
+import { scopeState } from "../ledger/requests.ts";
 import { isLocal, parseConnectionUrl } from "../postgres/connection-settings.ts";
 import { type RestoreResult, runRestore } from "../postgres/run-restore.ts";
 import { type SideDatabase, Target } from "../postgres/side-database.ts";
@@ -15,7 +17,7 @@ import { restoreEvents } from "./restore-events.ts";
 import { sanitisedTable } from "./restore-table.ts";
 import { type RunResult, withEvidence } from "./run-evidence.ts";
 import type { RunContext, TargetSettings } from "./settings.ts";
-import { requestEvidence, tableEvidence } from "./summaries.ts";
+import { erasedLargeObjects, requestEvidence, tableEvidence } from "./summaries.ts";
 import { planOnly } from "./verify.ts";
 import { TargetVerification } from "./verify-target.ts";
 
@@ -80,8 +82,21 @@ async function loadAndGoLive(
     });
     await journal.phase("go-live", () => goLive(run, journal, prepared, side));
   } catch (error) {
-    await side.drop();
+    await dropAside(run, side);
     throw error;
+  }
+}
+
+/** Removes what was loaded. That this fails too must not hide why the run failed. */
+async function dropAside(run: RunContext, side: SideDatabase): Promise<void> {
+  try {
+    await side.drop();
+  } catch (error) {
+    const why = error instanceof SanitizeError ? error.message : "an unexpected error";
+    run.onEvent({
+      type: "note",
+      text: `the database ${side.name} could not be removed (${why}); it is not servable: drop it when the server is back`,
+    });
   }
 }
 
@@ -111,7 +126,7 @@ async function load(
   journal.add({
     tables: tableEvidence(plan, tally),
     requests: requestEvidence(plan, tally),
-    large_objects: { restored: result.largeObjects, erased: plan.largeObjects.size },
+    large_objects: { restored: result.largeObjects, erased: erasedLargeObjects(archive, plan) },
   });
   checkCounts(plan, tally, result);
 }
@@ -130,17 +145,28 @@ function checkCounts(plan: ErasurePlan, tally: Tally, result: RestoreResult): vo
   }
 }
 
+/** The requests are those of the plan, and each scope is in the state that the plan took it to be in. */
+function sameRequests(prepared: Prepared, requests: readonly ErasureRequest[], now: Date): boolean {
+  const planned = prepared.ledger.requests;
+  if (requests.length !== planned.length) return false;
+  return requests.every(
+    (request, n) =>
+      // one by one: together they may be longer than a string can be
+      JSON.stringify(request) === JSON.stringify(planned[n]) &&
+      request.scopes.every((scope) => scopeState(scope, now) === scopeState(scope, prepared.at)),
+  );
+}
+
 /** Everything that may have changed while the load ran is judged again, then the database gets its name. */
 async function goLive(run: RunContext, journal: Journal, prepared: Prepared, side: SideDatabase): Promise<void> {
   const ledger = await readLedger(run, prepared.keys);
-  const arrived = ledger.requests.length - prepared.ledger.requests.length;
-  if (arrived !== 0 || JSON.stringify(ledger.requests) !== JSON.stringify(prepared.ledger.requests)) {
-    throw new LedgerRefused("requests were recorded or changed while the backup was being loaded", {
+  const now = run.now();
+  if (!sameRequests(prepared, ledger.requests, now)) {
+    throw new LedgerRefused("requests were recorded, changed or took effect while the backup was being loaded", {
       code: "ledger_moved",
       hint: "run the restore again: it will honour them",
     });
   }
-  const now = run.now();
   const age = checkAge(prepared.backup.snapshot, run.settings.limits.maxBackupAge, now, "before go-live");
   const live = await side.goLive(run.signal);
   if (live.leftover !== null) {

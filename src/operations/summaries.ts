@@ -1,7 +1,16 @@
 /** Tallies and requests as evidence tells them. */
+import type { Archive } from "../archive/model.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import type { Tally } from "../erasure/tally.ts";
 import type { RequestEvidence, TableEvidence } from "../evidence/document.ts";
+
+/** How many of the archive's large objects the plan leaves out: of those it names, the ones that are there. */
+export function erasedLargeObjects(archive: Pick<Archive, "toc">, plan: ErasurePlan): number {
+  const present = archive.toc.flatMap(({ desc, tag, defn }) =>
+    desc === "BLOB" ? [tag] : desc === "BLOB METADATA" ? (defn ?? "").split("\n") : [],
+  );
+  return new Set(present.filter((oid) => oid !== "" && plan.largeObjects.has(Number(oid)))).size;
+}
 
 /** One line for each table with data in the dump, in the dump's order. */
 export function tableEvidence(plan: ErasurePlan, tally: Tally): TableEvidence[] {

@@ -32,6 +32,7 @@ export function checkRuleColumns(checks: ColumnChecks, table: CoveredTable, rule
   const checker = new ColumnChecker(checks, table);
   for (const match of rule.match) {
     checker.match(match);
+    checker.anonymised(match, rule);
   }
   checker.createdAt(rule.createdAt);
   for (const [column, change] of [...rule.set, ...rule.pendingSet]) {
@@ -69,6 +70,15 @@ class ColumnChecker {
     return columnExists(this.#checks.problems, this.#table, column, use);
   }
 
+  /** An anonymised row must not be found by the same key again. */
+  anonymised(match: KeyMatch, rule: TableRule): void {
+    const change = rule.set.get(match.column);
+    if (rule.action === "anonymise" && change?.kind !== "null" && change?.kind !== "value") {
+      const left = `is how match.${match.type} finds the row, and action: anonymise leaves it as it is`;
+      this.add(match.column, left, `set: { ${columnLabel(match.column)}: null }, or a value`);
+    }
+  }
+
   match(match: KeyMatch): void {
     for (const column of Object.keys(match.when)) {
       this.exists(column, `match.${match.type}.when`);
@@ -77,6 +87,11 @@ class ColumnChecker {
       return;
     }
     const { kind } = this.facts(match.column);
+    for (const column of Object.keys(match.when)) {
+      if (/^(?:character|bpchar)$/.test(this.facts(column).base ?? "")) {
+        this.add(column, `is padded with blanks, so the text of match.${match.type}.when would never equal it`);
+      }
+    }
     if (match.path !== null && kind !== "json" && kind !== "unknown") {
       this.add(match.column, `is searched with a path for ${match.type} and is not json or jsonb`);
     }

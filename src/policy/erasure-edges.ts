@@ -20,6 +20,7 @@ import {
 } from "./model.ts";
 import { columnLabel, sameTable, tableLabel } from "./names.ts";
 import type { Problems } from "./problems.ts";
+import { checkReferenceTexts } from "./reference-texts.ts";
 
 export interface EdgeInput {
   readonly tables: DumpTables;
@@ -42,6 +43,7 @@ export function findEdges(input: EdgeInput): ErasureEdge[] {
     addForeignKey(input, edges, key);
     checkChangedKeys(input.tables, input.problems, key);
   }
+  checkReferenceTexts(edges.list, input.tables, input.types, input.problems);
   // A refused reference leaves a gap that is no second problem.
   if (input.problems.count === 0) {
     checkReachable(input, edges.list);
@@ -188,7 +190,11 @@ function neverErased(rule: TableClass): string | undefined {
   if (rule.kind !== "rule") {
     return `it is ${rule.kind}`;
   }
-  return rule.action === "retain" ? "its rule retains them" : undefined;
+  if (rule.action === "retain") {
+    return "its rule retains them";
+  }
+  // rows that are anonymised stay, and what hangs on them too, unless a request may ask for them to be deleted
+  return mayLoseRows(rule) ? undefined : "its rule anonymises them, and no request can ask for more";
 }
 
 /** Rules that only go via each other, with no match anywhere above, would never meet a row. */

@@ -64,6 +64,12 @@ export class CopyOut extends Readable implements Submittable {
     this.#socket?.resume();
   }
 
+  /** Left before its end: what the server still sends is read and dropped, so that the connection goes on. */
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket?.resume();
+    done(error);
+  }
+
   #onData(chunk: Buffer): void {
     const kept = this.#unframe(chunk);
     if (kept > 0 && !this.destroyed && !this.push(chunk.subarray(0, kept))) this.#socket?.pause();

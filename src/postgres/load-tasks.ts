@@ -26,6 +26,7 @@ const SHARE: Readonly<Record<string, number>> = {
   "FK CONSTRAINT": 0.2,
   "CHECK CONSTRAINT": 0.1,
 };
+const ROW_SECURITY = new Set(["ROW SECURITY", "POLICY"]);
 /** Their DDL on a partitioned table touches the parent alone. */
 const PARENT_ONLY = new Set(["INDEX", "CONSTRAINT", "INDEX ATTACH"]);
 
@@ -42,8 +43,9 @@ export function loadTasks(
   const graph = tableGraph(plan.body, toc);
   const sequences = plan.body.filter(({ entry }) => entry.desc === "SEQUENCE SET");
   const rest = plan.body.filter(({ entry }) => entry.desc !== "SEQUENCE SET");
+  const steps = rest.map((step) => stepTask(step, graph, size));
   const tasks = [
-    ...rest.map((step) => stepTask(step, graph, size)),
+    ...(checks ? steps.map((task) => afterCheck(task, graph)) : steps),
     ...(checks
       ? rest.filter(({ entry }) => graph.rowsById.has(entry.dumpId)).map((step) => checkTask(step, graph))
       : []),
@@ -78,6 +80,12 @@ function checkTask(step: Step, graph: TableGraph): LoadTask {
   const { dumpId } = step.entry;
   const after = [...new Set([dumpId, ...(graph.routedWith.get(dumpId) ?? [])])];
   return { id: -dumpId, cost: 0, after, locks: [], touches: after, kind: "check", steps: [step], isData: false };
+}
+
+/** Row security may hide from an owner what the check must see: it is switched on afterwards. */
+function afterCheck(task: LoadTask, graph: TableGraph): LoadTask {
+  if (!ROW_SECURITY.has(task.steps[0]?.entry.desc ?? "")) return task;
+  return { ...task, after: [...task.after, ...task.after.filter((id) => graph.rowsById.has(id)).map((id) => -id)] };
 }
 
 function shareOf(entry: TocEntry, graph: TableGraph): number {

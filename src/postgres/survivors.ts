@@ -1,7 +1,7 @@
 /**
  * The check after the load, by another road than the filter's: what PostgreSQL now holds is read back from it, column by
- * column, cut up by PostgreSQL's own functions (JSON paths, time zones), and every value is looked up anew. Nothing that
- * the filter decided has a part in it.
+ * column, cut up by PostgreSQL's own functions (JSON paths, time zones), and every value is looked up anew: keys in the
+ * ledger, references among the rows that went. What the filter did to a row has no part in it.
  *
  * All values go through the scan kernel; those of small tables, and one batch in 256 of large ones, also through the reference
  * implementation of canonical forms and tags, so that a fault of the kernel would not pass twice.
@@ -12,7 +12,7 @@ import { type RowBatch, rowBatches } from "../copy/row-batches.ts";
 import { candidateWords, type Probe } from "../copy/row-kernel.ts";
 import { lookup } from "../erasure/examine.ts";
 import type { RequestView } from "../erasure/outcome.ts";
-import { outcomeOf } from "../erasure/outcome.ts";
+import { outcomeBehindParent, outcomeOf } from "../erasure/outcome.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import type { EdgeColumns, KeyColumn, TablePlan } from "../erasure/table-plan.ts";
 import type { ServerConnection } from "./connection.ts";
@@ -49,9 +49,9 @@ export async function countSurvivors(
     return { table: table.label, survivors: 0, values: 0, columns: 0 };
   }
   // the time costs as much to read as the keys, and hardly any row's matters: it is asked for where a key was found
-  let count = await readThrough(connection, tableQuery(table, null), table, plan);
+  let count = await readThrough(connection, tableQuery(table, null, plan), table, plan);
   if (count.survivors > 0 && createdAt) {
-    count = await readThrough(connection, tableQuery(table, plan.matcher.context.zone), table, plan);
+    count = await readThrough(connection, tableQuery(table, plan.matcher.context.zone, plan), table, plan);
   }
   return { table: table.label, survivors: count.survivors, values: count.values, columns };
 }
@@ -101,16 +101,20 @@ class RowCount {
   add(batch: RowBatch): void {
     this.values += batch.rows * (this.query.keys.length + this.query.edges.length);
     if (batch.longRow) {
-      this.look(Buffer.concat([...batch.longRow.slices(0, batch.longRow.length - 1)]).toString("utf8"));
+      this.look(this.decode(Buffer.concat([...batch.longRow.slices(0, batch.longRow.length - 1)])));
       return;
     }
     if (this.values < fullyChecked || this.batches++ % sampled === 0) {
-      for (const line of batch.bytes.toString("utf8").split("\n")) if (line !== "") this.look(line);
+      for (const line of this.decode(batch.bytes).split("\n")) if (line !== "") this.look(line);
       return;
     }
     for (let at = 0; at < batch.candidates.length; at += candidateWords) {
-      this.look(batch.bytes.toString("utf8", batch.candidates[at + 1]!, batch.candidates[at + 2]! - 1));
+      this.look(this.decode(batch.bytes.subarray(batch.candidates[at + 1]!, batch.candidates[at + 2]! - 1)));
     }
+  }
+
+  private decode(bytes: Buffer): string {
+    return this.plan.rewriting.decode(bytes);
   }
 
   private look(line: string): void {
@@ -119,7 +123,8 @@ class RowCount {
 }
 
 /** @param zone where naive times are read in; `null`: without times, as if every row were old enough. */
-function tableQuery(table: TablePlan, zone: string | null): TableQuery {
+function tableQuery(table: TablePlan, zone: string | null, plan: ErasurePlan): TableQuery {
+  const { decode } = plan.rewriting;
   const column = (field: number): string => quoteIdentifier(table.columns[field]!);
   const times = table.createdAt && zone !== null ? [timeExpression(table.createdAt, zone, column)] : [];
   const time = table.keys.length + 1;
@@ -129,22 +134,22 @@ function tableQuery(table: TablePlan, zone: string | null): TableQuery {
   }));
   const expressions = [
     "''",
-    ...table.keys.map((key) => keyExpression(key, column)),
+    ...table.keys.map((key) => keyExpression(key, column, decode)),
     ...times,
     ...edges.flatMap(({ edge }) => edge.fields.map(column)),
   ];
   const { name } = table.covered;
-  const sql = `COPY (SELECT ${expressions.join(", ")} FROM ONLY ${quoteQualified(name.schema, name.name)}) TO STDOUT`;
+  const sql = `COPY (SELECT ${expressions.join(", ")} FROM ONLY ${quoteQualified(name.schema, name.name)}) TO STDOUT WITH (ENCODING ${quoteLiteral(plan.encoding)})`;
   return { sql, columns: expressions.length, time: times.length === 0 ? null : time, keys: table.keys, edges };
 }
 
-function keyExpression(key: KeyColumn, column: (field: number) => string): string {
+function keyExpression(key: KeyColumn, column: (field: number) => string, decode: (bytes: Buffer) => string): string {
   const steps = key.path?.map((step) => quoteLiteral(String(step))) ?? [];
   const value = key.path ? `${column(key.field)} #>> ARRAY[${steps.join(", ")}]::text[]` : column(key.field);
   if (key.when.length === 0) return value;
   // the raw COPY text is compared as PostgreSQL writes it, so as a literal it needs its escapes taken out again
   const conditions = key.when.map(
-    ({ field, raw }) => `${column(field)}::text = ${quoteLiteral(withoutEscapes(raw.toString("utf8")))}`,
+    ({ field, raw }) => `${column(field)}::text = ${quoteLiteral(withoutEscapes(decode(raw)))}`,
   );
   return `CASE WHEN ${conditions.join(" AND ")} THEN ${value}::text END`;
 }
@@ -177,8 +182,13 @@ function survives(fields: readonly string[], query: TableQuery, table: TablePlan
     if (ordinals.some((ordinal) => isCovered(plan.views[ordinal], time, table))) return true;
   }
   return query.edges.some(({ edge, from }) => {
-    const values = edge.fields.map((_, n) => Buffer.from(fields[from + n]!));
-    return !values.some((value) => value.equals(nullText)) && edge.parents.get(values)?.goes === true;
+    const values = edge.fields.map((_, n) => plan.rewriting.encode(fields[from + n]!));
+    const fate = values.some((value) => value.equals(nullText)) ? undefined : edge.parents.get(values);
+    return (fate?.ordinals ?? []).some((ordinal) => {
+      const view = plan.views[ordinal];
+      const outcome = view && table.rule ? outcomeBehindParent(table.rule, view, fate!.goes) : "none";
+      return outcome === "delete" || outcome === "anonymise";
+    });
   });
 }
 
@@ -194,7 +204,7 @@ function isCovered(view: RequestView | null | undefined, time: string, table: Ta
   return Math.round(Number(time) * 1_000_000) <= view.cutoff;
 }
 
-/** A COPY TO STDOUT's bytes, ended as a dump ends them; the connection's client encoding is UTF8. */
+/** A COPY TO STDOUT's bytes, in the dump's encoding and ended as a dump ends them. */
 async function* readBack(connection: ServerConnection, sql: string, table: string): AsyncGenerator<Buffer> {
   const what = `reading back table ${table}`;
   const stream = connection.submit(new CopyOut(sql), what);

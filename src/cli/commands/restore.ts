@@ -38,5 +38,7 @@ Exit codes: 0 restored, 3 backup refused, 4 ledger, 5 policy, 6 target, 7 archiv
 
 async function restore(io: CommandIo, backup: string, flags: RestoreFlags): Promise<void> {
   const { restoreBackup, planRestore } = await import("../../operations/restore.ts");
-  await runWithEvidence(io, flags, (run) => (flags.dryRun ? planRestore(run, backup) : restoreBackup(run, backup)));
+  await runWithEvidence(io, { ...flags, needsTarget: !flags.dryRun }, (run) =>
+    flags.dryRun ? planRestore(run, backup) : restoreBackup(run, backup),
+  );
 }
