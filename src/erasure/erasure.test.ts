@@ -293,11 +293,89 @@ describe("scopes and states", () => {
     expect(tally.table(200)).toMatchObject({ anonymised: 1, retained: 1, erased: 0 });
   });
 
+  it("leave alone what a request spares or has withdrawn, and release only the reference to a parent that goes", async () => {
+    const spared: TinyRequest = { ...jan, scopes: { reviews: "retain" } };
+    const { text, tally } = await run([reviews], `tables: { ${rule} }`, [spared]);
+    expect(text.get("reviews")).toContain("1\t901\tJan\t");
+    expect(tally.table(200)).toMatchObject({ kept: 3, anonymised: 0, retained: 0 });
+    const leads: TinyTable = {
+      name: "leads",
+      columns: ["id integer", "user_id bigint", "note text"],
+      rows: [[1, 901, "x"]],
+      foreignKeys: ["FOREIGN KEY (user_id) REFERENCES public.users(id)"],
+    };
+    const policy = `tables: { ${usersRule}, public.leads: { match: { account_id: user_id }, scope: provider_contact, no_time: erase,
+      action: delete, pending: { set: { user_id: null } } } }`;
+    const withdrawn = await run([users, leads], policy, [{ ...jan, scopes: { provider_contact: "retain" } }]);
+    expect(withdrawn.text.get("leads")).toBe("1\t\\N\tx\n");
+  });
+
+  it("do not call a row late that only goes with its parent", async () => {
+    const leads: TinyTable = { name: "leads", columns: ["id integer NOT NULL", "user_id bigint"], rows: [[1, 901]] };
+    const notes: TinyTable = {
+      name: "notes",
+      columns: ["id integer", "lead_id integer"],
+      rows: [[1, 1]],
+      foreignKeys: ["FOREIGN KEY (lead_id) REFERENCES public.leads(id)"],
+    };
+    const policy = `tables: { public.leads: { match: { account_id: user_id }, scope: provider_contact, no_time: erase, action: delete }, public.notes: { via: public.leads } }`;
+    const { tally } = await run([leads, notes], policy, [{ ...jan, requestedAt: "2026-10-24T12:00:00.000Z" }]);
+    expect(tally.table(201)).toMatchObject({ erased: 1, late: 0 });
+  });
+
+  it("keep a large object that a row which stays refers to as well", async () => {
+    const pictured: TinyTable = {
+      name: "users",
+      columns: ["id bigint NOT NULL", "avatar oid"],
+      rows: [
+        [901, 70001],
+        [902, 70001],
+        [903, 70002],
+        [904, null],
+      ],
+    };
+    const policy =
+      "tables: { public.users: { match: { account_id: id }, no_time: erase, action: delete, large_objects: [avatar] } }";
+    const both = await run([pictured], policy, [{ keys: { account_id: ["901", "903"] } }]);
+    expect([...both.plan.largeObjects]).toEqual([70002]);
+  });
+
   it("let the strictest of two requests win", async () => {
     const requests = [jan, { ...jan, scopes: { reviews: "delete" as const } }];
     const { tally } = await run([reviews], `tables: { ${rule} }`, requests);
     expect(tally.table(200)).toMatchObject({ erased: 2, anonymised: 0 });
     expect(tally.requests.get(1)).toMatchObject({ erased: 2 });
+  });
+});
+
+describe("references written differently", () => {
+  const parent = (type: string): TinyTable => ({
+    name: "p",
+    columns: [`no ${type} NOT NULL`, "user_id bigint"],
+    rows: [],
+  });
+  const child = (type: string): TinyTable => ({ name: "c", columns: [`no ${type}`], rows: [] });
+  const policy = `tables: { public.p: { match: { account_id: user_id }, no_time: erase, action: delete },
+    public.c: { via: { columns: [no], references: public.p, referenced: [no] } } }`;
+
+  it.each([
+    ["numeric(10,2)", "integer"],
+    ["numeric", "numeric"],
+    ["character(8)", "character varying(8)"],
+    ["double precision", "double precision"],
+    ["public.citext", "public.citext"],
+  ])("refuse the policy: %s and %s", async (one, other) => {
+    await expect(run([parent(one), child(other)], policy, [jan])).rejects.toMatchObject({ code: "policy_coverage" });
+  });
+
+  it.each([
+    ["bigint", "integer"],
+    ["numeric(10,2)", "numeric(10,2)"],
+    ["character(8)", "character(8)"],
+    ["text", "character varying(20)"],
+    ["uuid", "uuid"],
+  ])("follow %s and %s", async (one, other) => {
+    await expect(run([parent(one), child(other)], policy, [jan])).resolves.toBeDefined();
   });
 });
 

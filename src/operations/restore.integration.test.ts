@@ -295,6 +295,33 @@ describe.skipIf(!ready)("a run that may not go on", () => {
     expect(rows).toEqual([{ a: 1 }]);
   });
 
+  it("is refused when a scope takes effect while it loads", async () => {
+    const setup = await setUp(
+      backups(),
+      undefined,
+      shopPolicy.replace(
+        "email: email }, scope: identity, created_at: created_at, action: delete }\n  public.lead_notes",
+        "email: email }, scope: provider_contact, created_at: created_at, action: delete, pending: { set: { user_id: null } } }\n  public.lead_notes",
+      ),
+    );
+    const store = await openStore(setup.ledger);
+    const requestedAt = new Date(Date.now() - 30 * 86_400_000 + 600_000).toISOString();
+    await appendErase(
+      store,
+      await loadKeyFile(join(setup.place, "ledger.key")),
+      { keys: { account_id: ["77"] }, requested_at: requestedAt },
+      new Date(),
+    );
+    const target = database("never");
+    let loading = false;
+    const onEvent = (event: RunEvent): void => {
+      if (event.type === "phase" && event.name === "loading rows") loading = true;
+    };
+    const now = (): Date => new Date(Date.now() + (loading ? 800_000 : 0));
+    await refused(setup, { onEvent, now }, "ledger_moved", 4, target);
+    expect(await databaseNames(target)).toEqual([]);
+  });
+
   it("is refused when a request arrives while it loads", async () => {
     const setup = await setUp(backups());
     const target = database("never");
@@ -316,19 +343,24 @@ describe.skipIf(!ready)("a run that may not go on", () => {
     expect(await databaseNames(target)).toEqual([]);
   });
 
-  it.each(["making schema", "loading rows", "building indexes and constraints", "verifying target"])(
-    "leaves nothing when it is interrupted while %s",
-    async (phase) => {
-      const setup = await setUp(backups());
-      const target = database("never");
-      const abort = new AbortController();
-      const onEvent = (event: RunEvent): void => {
-        if (event.type === "phase" && event.name === phase) abort.abort();
-      };
-      await refused(setup, { onEvent, signal: abort.signal }, "interrupted", 130, target);
-      expect(await databaseNames(target)).toEqual([]);
-    },
-  );
+  it.each([
+    "finding what goes",
+    "making schema",
+    "loading rows",
+    "building indexes and constraints",
+    "granting privileges",
+    "verifying target",
+    "go-live",
+  ])("leaves nothing when it is interrupted while %s", async (phase) => {
+    const setup = await setUp(backups());
+    const target = database("never");
+    const abort = new AbortController();
+    const onEvent = (event: RunEvent): void => {
+      if (event.type === "phase" && event.name === phase) abort.abort();
+    };
+    await refused(setup, { onEvent, signal: abort.signal }, "interrupted", 130, target);
+    expect(await databaseNames(target)).toEqual([]);
+  });
 });
 
 describe.skipIf(!ready || s3 === null)("restore from S3", () => {

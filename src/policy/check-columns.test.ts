@@ -151,7 +151,7 @@ describe("columns", () => {
       .entry("TYPE", "public", "address", "CREATE TYPE public.address AS (street text, zip text);\n")
       .table("public.users", 'id bigint, mail public."work email", home public.address');
     const rule = (set: string) =>
-      `  public.users: { match: { account_id: id }, no_time: erase, action: anonymise, set: { ${set} } }\n`;
+      `  public.users: { match: { account_id: id }, no_time: erase, action: anonymise, set: { id: null, ${set} } }\n`;
     await expect(cover(rule("mail: { redact: [email] }"), dump)).resolves.toBeDefined();
     expect(await refusal(rule("home: { redact: [names] }"), dump)).toContain(
       "column home is redacted and is not a text",

@@ -181,7 +181,7 @@ describe("advice", () => {
       .table("public.e1", "id bigint, at date NOT NULL")
       .partition("public.e", "public.e1");
     const { advice } = await cover(
-      "  public.e: { match: { account_id: id }, no_time: erase, action: anonymise, set: { at: { truncate: month } } }\n",
+      "  public.e: { match: { account_id: id }, no_time: erase, action: anonymise, set: { id: null, at: { truncate: month } } }\n",
       dump,
     );
     expect(advice.join("\n")).toContain("public.e changes column at of its partition key");

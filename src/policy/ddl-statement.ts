@@ -75,12 +75,17 @@ export function typeText(type: TypeName | undefined): string | null {
     return null;
   }
   const builtIn = names[0] === "pg_catalog" || (names.length === 1 && last !== "char");
-  const base = builtIn ? (SPELLING[last] ?? quoteIdentifier(last)) : names.map(quoteIdentifier).join(".");
+  const base = builtIn ? builtInName(last) : names.map(quoteIdentifier).join(".");
   // The grammar encodes the fields of an interval as a number: of no use here.
   const modifiers = last === "interval" ? [] : (type?.typmods ?? []).flatMap(integerOf);
   const suffix = modifiers.length === 0 ? "" : `(${modifiers.join(",")})`;
   const modified = base.endsWith(" time zone") ? base.replace(" ", `${suffix} `) : `${base}${suffix}`;
   return (type?.arrayBounds?.length ?? 0) > 0 ? `${modified}[]` : modified;
+}
+
+/** `numeric` and its like are keywords, and are written bare all the same; `"char"` alone is not the type of that keyword. */
+function builtInName(name: string): string {
+  return SPELLING[name] ?? (/^[a-z][a-z0-9_]*$/.test(name) && name !== "char" ? name : quoteIdentifier(name));
 }
 
 function integerOf(node: Node): number[] {
