@@ -102,7 +102,7 @@ export async function readConfig(
     refuse: (issues) =>
       new UsageError(issues.join("\n"), {
         code: "config_invalid",
-        hint: "see DESIGN §4 or the README for every setting",
+        hint: "the README shows every setting",
       }),
     interpolate: (name) => {
       if (environment[name] !== undefined || (overrides.needsTarget && overrides.target === undefined))
