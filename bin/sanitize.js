@@ -1,4 +1,11 @@
 #!/usr/bin/env node
-import { main } from "../dist/cli/main.js";
+import { existsSync } from "node:fs";
 
-await main(process.argv);
+const main = new URL("../dist/cli/main.js", import.meta.url);
+if (existsSync(main)) {
+  const { main: run } = await import(main.href);
+  await run(process.argv);
+} else {
+  process.stderr.write("error: this checkout has not been built\nhint: npm ci && npm run build\n");
+  process.exitCode = 2;
+}

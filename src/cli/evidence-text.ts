@@ -36,9 +36,7 @@ export function evidenceText(evidence: EvidenceDocument): string {
   if (evidence.target) lines.push(`target  database ${evidence.target.database}`);
   const tables = evidence.tables ?? [];
   if (tables.length > 0) lines.push("", tableLines(tables, number));
-  const met = (evidence.requests ?? []).filter(
-    (request) => request.rows_erased + request.rows_anonymised + request.rows_pending > 0,
-  );
+  const met = evidence.requests ?? [];
   if (met.length > 0) {
     const rows = met
       .slice(0, 20)
@@ -48,8 +46,9 @@ export function evidenceText(evidence: EvidenceDocument): string {
         number(request.rows_erased),
         number(request.rows_anonymised),
         number(request.rows_pending),
+        number(request.rows_retained),
       ]);
-    lines.push("", alignedTable(["request", "state", "erased", "anonymised", "pending"], rows, 2));
+    lines.push("", alignedTable(["request", "state", "erased", "anonymised", "pending", "retained"], rows, 2));
     if (met.length > 20) lines.push(`and ${number(met.length - 20)} more requests`);
   }
   if (evidence.large_objects && evidence.large_objects.erased > 0) {
@@ -59,7 +58,7 @@ export function evidenceText(evidence: EvidenceDocument): string {
     const { survivors, values_checked, constraints } = evidence.verification;
     lines.push(
       "",
-      `survivors: ${number(survivors)} in ${number(values_checked)} values read back; ${number(constraints)} constraints hold`,
+      `survivors: ${number(survivors)} in the columns the policy matches (${number(values_checked)} values read back); ${number(constraints)} constraints hold`,
     );
   }
   return lines.join("\n");

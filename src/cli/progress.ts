@@ -61,6 +61,13 @@ class RunState {
     return parts.join(" · ");
   }
 
+  /** A phase that has ended, without shares of a whole that no longer matters. */
+  summary(): string {
+    const seconds = (Date.now() - this.phaseStarted) / 1000;
+    const rows = this.rows > 0 ? ` · ${this.rows.toLocaleString("en")} rows` : "";
+    return `${this.phase}${rows} · ${seconds.toFixed(1)} s`;
+  }
+
   /** From the share of the archive's bytes that has been read; `null` while that says nothing yet. */
   private secondsLeft(seconds: number): number | null {
     if (this.totalBytes <= 0 || this.bytes < this.totalBytes * 0.02 || seconds < 2) return null;
@@ -108,8 +115,7 @@ export async function progressSpinner(stream: NodeJS.WriteStream, color: boolean
         stream.write(`${event.text}\n`);
         return;
       }
-      if (event.type === "phase" && spinner.isSpinning)
-        spinner.succeed(state.sentence().replace(/ · about .* left$/, ""));
+      if (event.type === "phase" && spinner.isSpinning) spinner.succeed(state.summary());
       state.apply(event);
       if (phase !== state.phase) {
         phase = state.phase;
@@ -119,7 +125,7 @@ export async function progressSpinner(stream: NodeJS.WriteStream, color: boolean
     stop: (text) => {
       if (spinner.isSpinning) {
         if (text === undefined) spinner.fail(state.sentence());
-        else spinner.succeed(state.sentence().replace(/ · about .* left$/, ""));
+        else spinner.succeed(state.summary());
       }
       if (text) stream.write(`${text}\n`);
     },

@@ -1,5 +1,5 @@
 /** What the commands that run an operation have in common: context, progress, printing of evidence. */
-import { SanitizeError } from "../errors.ts";
+import { InvalidArgumentError } from "commander";
 import type { EvidenceDocument } from "../evidence/document.ts";
 import type { RunResult } from "../operations/run-evidence.ts";
 import type { RunContext, Settings } from "../operations/settings.ts";
@@ -47,19 +47,11 @@ function printEvidence(io: CommandIo, evidence: EvidenceDocument, location: stri
   if (location) io.note(`evidence: ${location}`);
 }
 
-/** A positive whole number from a flag. @throws SanitizeError by way of commander's own message. */
+/** A whole number from a flag. @throws InvalidArgumentError, to which commander adds the flag's name. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    throw new BadNumber(min, max);
+    throw new InvalidArgumentError(`It has to be a whole number from ${min} to ${max}.`);
   };
-}
-
-class BadNumber extends SanitizeError {
-  readonly exitCode = 2;
-
-  constructor(min: number, max: number) {
-    super(`a flag's value is not a whole number from ${min} to ${max}`, { code: "usage", hint: "see --help" });
-  }
 }

@@ -241,6 +241,9 @@ describe("scopes and states", () => {
   const rule = `public.reviews: { match: { account_id: user_id }, scope: reviews, created_at: created_at, action: anonymise,
     set: { user_id: { value: 1 }, author: null, body: { redact: [email, phone, names] }, created_at: { truncate: month } } }`;
 
+  /** The same without names, for runs without a subject table. */
+  const plainRule = rule.replace("email, phone, names", "email, phone");
+
   it("anonymise what the rule sets and nothing else", async () => {
     const { text, tally } = await run([users, reviews], `${subject}\ntables: { ${usersRule}, ${rule} }`, [jan]);
     expect(text.get("reviews")).toBe(
@@ -251,7 +254,7 @@ describe("scopes and states", () => {
   });
 
   it("delete reviews of a person who asks for that", async () => {
-    const { text } = await run([reviews], `tables: { ${rule} }`, [{ ...jan, scopes: { reviews: "delete" } }]);
+    const { text } = await run([reviews], `tables: { ${plainRule} }`, [{ ...jan, scopes: { reviews: "delete" } }]);
     expect(text.get("reviews")).toMatch(/^2\t[^\n]*\n$/);
   });
 
@@ -295,7 +298,7 @@ describe("scopes and states", () => {
 
   it("leave alone what a request spares or has withdrawn, and release only the reference to a parent that goes", async () => {
     const spared: TinyRequest = { ...jan, scopes: { reviews: "retain" } };
-    const { text, tally } = await run([reviews], `tables: { ${rule} }`, [spared]);
+    const { text, tally } = await run([reviews], `tables: { ${plainRule} }`, [spared]);
     expect(text.get("reviews")).toContain("1\t901\tJan\t");
     expect(tally.table(200)).toMatchObject({ kept: 3, anonymised: 0, retained: 0 });
     const leads: TinyTable = {
@@ -342,7 +345,7 @@ describe("scopes and states", () => {
 
   it("let the strictest of two requests win", async () => {
     const requests = [jan, { ...jan, scopes: { reviews: "delete" as const } }];
-    const { tally } = await run([reviews], `tables: { ${rule} }`, requests);
+    const { tally } = await run([reviews], `tables: { ${plainRule} }`, requests);
     expect(tally.table(200)).toMatchObject({ erased: 2, anonymised: 0 });
     expect(tally.requests.get(1)).toMatchObject({ erased: 2 });
   });

@@ -124,7 +124,10 @@ function ordinalsOf(
   context: MatchContext,
 ): readonly number[] {
   if (key.when.some(({ field, raw }) => !row.raw(field).equals(raw))) return [];
-  const value = textOf(row.raw(key.field), context);
+  const raw = row.raw(key.field);
+  // an identifier is short, and no canonical form makes a long value one
+  if (!key.path && raw.length > longestIdentifier) return [];
+  const value = textOf(raw, context);
   if (value === null) return [];
   const identifier = key.path ? atPath(value, key.path, plan, rowNumber) : value;
   return identifier === null ? [] : lookup(key.type, identifier, plan, context);
@@ -145,8 +148,17 @@ export function lookup(
   return learnt.length === 0 ? held : [...new Set([...held, ...learnt])];
 }
 
-/** A field's text without escapes, or `null`. */
+/** Bytes of a field beyond which it cannot become a string (V8 holds half a gigabyte). */
+const longestText = 256 * 1024 * 1024;
+
+/** A field's text without escapes, or `null`. @throws PolicyRefused (`value_too_long`). */
 export function textOf(raw: Buffer, context: Pick<MatchContext, "decode" | "characterLength">): string | null {
+  if (raw.length > longestText) {
+    throw new PolicyRefused(`a column that the policy reads as text or JSON holds ${raw.length} bytes`, {
+      code: "value_too_long",
+      hint: "set such a column to null instead of redacting it, or match by another one",
+    });
+  }
   return isNull(raw) ? null : context.decode(unescapeField(raw, context.characterLength));
 }
 

@@ -17,6 +17,7 @@ import type { Coverage, Policy } from "../policy/model.ts";
 import type { ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
 import type { Journal } from "./journal.ts";
+import { checkMatchable } from "./matchable.ts";
 import { type OpenBackup, openBackup } from "./open-backup.ts";
 import type { RunContext, Settings } from "./settings.ts";
 
@@ -37,6 +38,7 @@ export async function prepare(run: RunContext, backupName: string, journal: Jour
   journal.add({ ledger: ledgerEvidence(ledger) });
   const policy = await readPolicy(run.settings.policyFile);
   journal.add({ policy: { digest: policy.digest } });
+  checkMatchable(policy, ledger.requests);
   const backup = await journal.phase("opening backup", () => openBackup(run, backupName));
   try {
     journal.add({ backup: backup.evidence });
@@ -55,12 +57,20 @@ export async function prepare(run: RunContext, backupName: string, journal: Jour
         signal: run.signal,
       });
     });
-    journal.add({ plan: { digest: plan.digest }, ...(coverage.advice.length > 0 ? { advice: coverage.advice } : {}) });
+    const advice = [...coverage.advice, ...adviceOn(run.settings)];
+    journal.add({ plan: { digest: plan.digest }, ...(advice.length > 0 ? { advice } : {}) });
     return { backup, keys, ledger, coverage, plan, at };
   } catch (error) {
     backup.store.close();
     throw error;
   }
+}
+
+function adviceOn(settings: Settings): string[] {
+  if (settings.source.timezone !== null) return [];
+  return [
+    "source.timezone is not set: a dump's clock is read as early as it can be meant, up to 14 hours older than it is",
+  ];
 }
 
 /** The ledger verified whole and proven current. @throws LedgerRefused. */

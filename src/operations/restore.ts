@@ -8,6 +8,7 @@ import { LedgerRefused, SanitizeError, UsageError, VerificationFailed } from "..
 import type { ErasureRequest } from "../ledger/model.ts";
 import { scopeState } from "../ledger/requests.ts";
 import { isLocal, parseConnectionUrl } from "../postgres/connection-settings.ts";
+import { quoteIdentifier } from "../postgres/identifiers.ts";
 import { type RestoreResult, runRestore } from "../postgres/run-restore.ts";
 import { type SideDatabase, Target } from "../postgres/side-database.ts";
 import { checkAge, checkTarget } from "./gates.ts";
@@ -51,8 +52,11 @@ export async function restoreBackup(run: RunContext, backup: string): Promise<Ru
 /** Judges the target's address before anything is sent there, then keeps other restores away from its name. */
 async function openTarget(run: RunContext, settings: TargetSettings): Promise<Target> {
   const connection = parseConnectionUrl(settings.url, settings.caFile === null ? {} : { caFile: settings.caFile });
-  checkTarget({ host: connection.host, local: isLocal(connection) }, settings);
-  return await Target.open(connection, run.signal);
+  const local = isLocal(connection);
+  checkTarget({ host: connection.host, local }, settings);
+  // who names a CA wants it checked, also through a tunnel that ends on this machine
+  const verified = local && settings.caFile !== null && !connection.host.startsWith("/");
+  return await Target.open(verified ? { ...connection, tls: "verify-full" } : connection, run.signal);
 }
 
 async function loadAndGoLive(
@@ -63,7 +67,10 @@ async function loadAndGoLive(
   settings: TargetSettings,
 ): Promise<void> {
   for (const { name } of await target.leftovers()) {
-    run.onEvent({ type: "note", text: `a killed run left the database ${name}; drop it when its place is needed` });
+    run.onEvent({
+      type: "note",
+      text: `a killed run left the database ${name}; remove it with: DROP DATABASE ${quoteIdentifier(name)};`,
+    });
   }
   const side = await target.createSide({ run: journal.runId, archive: prepared.backup.archive, signal: run.signal });
   try {

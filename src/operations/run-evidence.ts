@@ -33,6 +33,7 @@ export async function withEvidence(
   let error: unknown;
   let outcome = success;
   try {
+    await checkPlace(run.settings, journal.runId);
     await recipe(journal);
   } catch (thrown) {
     error = thrown;
@@ -43,7 +44,21 @@ export async function withEvidence(
     return { evidence, location: await keep(run.settings, evidence), error };
   } catch (thrown) {
     // the run's own failure is the news; without one, missing evidence is
+    const what = error === undefined ? `the run ended as ${outcome}, but its evidence` : "the evidence of this run";
+    run.onEvent({ type: "note", text: `${what} could not be kept` });
     return { evidence, location: null, error: error ?? thrown };
+  }
+}
+
+/** Evidence that could not be written at the end is found out at the beginning. @throws UsageError, SourceFailed. */
+async function checkPlace(settings: Settings, runId: string): Promise<void> {
+  if (!settings.evidence) return;
+  await signingKey(settings);
+  const store = await openStore(settings.evidence.location);
+  try {
+    await store.head(`${runId}.json`);
+  } finally {
+    store.close();
   }
 }
 

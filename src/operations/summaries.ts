@@ -33,6 +33,7 @@ export function tableEvidence(plan: ErasurePlan, tally: Tally): TableEvidence[] 
 
 /** One entry for each request of the ledger that concerns this database, in the ledger's order. */
 export function requestEvidence(plan: ErasurePlan, tally: Tally): RequestEvidence[] {
+  const used = new Set([...plan.tables.values()].flatMap(({ rule }) => (rule?.scope ? [rule.scope] : [])));
   return plan.views.flatMap((view, ordinal) => {
     if (!view) return [];
     const counts = tally.requests.get(ordinal);
@@ -45,7 +46,8 @@ export function requestEvidence(plan: ErasurePlan, tally: Tally): RequestEvidenc
     return [
       {
         request_id: view.request.requestId,
-        state: scopes.some(({ state }) => state === "pending") ? "pending" : "effective",
+        // a scope that no rule of this policy has is no reason to wait
+        state: scopes.some(({ scope, state }) => state === "pending" && used.has(scope)) ? "pending" : "effective",
         scopes,
         rows_erased: counts?.erased ?? 0,
         rows_anonymised: counts?.anonymised ?? 0,

@@ -50,6 +50,7 @@ export async function coverPolicy(
     }
   }
   checkSubject(policy, tables, problems);
+  checkNames(policy, readable, problems);
   const edges = findEdges({ tables, foreignKeys, types: schema.types, problems });
   for (const table of readable) {
     checkDrift(policy, table, edges, problems);
@@ -75,6 +76,21 @@ function checkFormat(toc: Archive["toc"], table: CoveredTable, problems: Problem
     );
   }
   return !inserts;
+}
+
+/** Names can be taken out of a text only when somebody says what they are. */
+function checkNames(policy: Policy, tables: readonly CoveredTable[], problems: Problems): void {
+  if (policy.subject?.keys.some(({ type }) => type === "name" || type === "names")) return;
+  for (const { rule, ruleOf } of tables) {
+    const changes = rule.kind === "rule" ? [...rule.set.values(), ...rule.pendingSet.values()] : [];
+    if (changes.some((change) => change.kind === "redact" && change.what.includes("names"))) {
+      problems.add(
+        ruleOf,
+        "redacts names, and subject does not say which column holds them",
+        "subject: { name: <column>, … }",
+      );
+    }
+  }
 }
 
 function checkSubject(policy: Policy, tables: DumpTables, problems: Problems): void {

@@ -19,7 +19,7 @@ const explain = async (name: string): Promise<string> =>
     await cover(
       [
         "public.users: { match: { account_id: id }, created_at: made, action: delete }",
-        'public.reviews: { match: { account_id: { column: user_id, when: { kind: User } }, email: { column: data, path: "$.by[0].mail" } }, scope: reviews, no_time: keep, action: anonymise, set: { user_id: { value: 1 }, data: null, body: { redact: [names] } }, pending: { set: { kind: { value: hidden } } }, large_objects: [avatar] }',
+        'public.reviews: { match: { account_id: { column: user_id, when: { kind: User } }, email: { column: data, path: "$.by[0].mail" } }, scope: reviews, no_time: keep, action: anonymise, set: { user_id: { value: 1 }, data: null, body: { redact: [email] } }, pending: { set: { kind: { value: hidden } } }, large_objects: [avatar] }',
         "public.replies: { via: public.reviews }",
         "public.courses: unaffected",
         "public.views: skip_data",
@@ -42,7 +42,7 @@ test("a rule, in sentences", async () => {
       "Such a row is restored with these changes:",
       "  user_id: the fixed value 1",
       "  data: null",
-      "  body: free of names",
+      "  body: free of email",
       "While a request is still pending, the row is restored with these changes:",
       '  kind: the fixed value "hidden"',
       "Large objects named by avatar go with it.",

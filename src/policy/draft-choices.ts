@@ -31,7 +31,7 @@ export function anonymisedChoice(table: DraftTable, ids: readonly string[]): str
     const text = table.columns.find(({ name }) => name === column);
     const change =
       text?.personal === "free text"
-        ? "{ redact: [email, phone, names] }"
+        ? "{ redact: [email, phone] }"
         : isNullable(table, column)
           ? "null"
           : "{ value: … }";

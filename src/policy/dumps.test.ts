@@ -19,7 +19,7 @@ tables:
   sales.dept: { via: sales.emp }
   sales.events: { match: { account_id: id }, created_at: at, action: delete }
   sales.by_status: unaffected
-  ${ODD}: { match: { account_id: 'col "q" ; -- x' }, no_time: keep, action: anonymise, set: { 'col "q" ; -- x': null, "new\\nline": null, ünï: { redact: [names] }, select: { value: x } } }
+  ${ODD}: { match: { account_id: 'col "q" ; -- x' }, no_time: keep, action: anonymise, set: { 'col "q" ; -- x': null, "new\\nline": null, ünï: { redact: [phone] }, select: { value: x } } }
   sales.docs: { match: { email: { column: jb, path: "$.a" } }, no_time: erase, action: delete }
   sales.by_default: unaffected
   sales.dropped: { unaffected: true, columns: [a, b] }

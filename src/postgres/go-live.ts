@@ -75,7 +75,7 @@ async function rename(options: GoLiveOptions, target: string, old: string | null
   const connection = await options.maintenance.connection();
   const side = quoteIdentifier(options.side.name);
   const steps: [sql: string, what: string][] = [
-    [`GRANT CONNECT ON DATABASE ${side} TO PUBLIC`, "opening the restored database"],
+    ...(await doorkeeping(options.maintenance, target, side)),
     [`COMMENT ON DATABASE ${side} IS NULL`, "opening the restored database"],
     ...options.statements.map((sql): [string, string] => [sql, "the dump's database settings"]),
   ];
@@ -98,6 +98,28 @@ async function rename(options: GoLiveOptions, target: string, old: string | null
     if (connection.usable) await connection.run("ROLLBACK", "go-live");
     throw error;
   }
+}
+
+/** Who may connect: everybody, as to any new database, or those whom the empty database of that name let in. */
+async function doorkeeping(maintenance: Maintenance, target: string, side: string): Promise<[string, string][]> {
+  const connection = await maintenance.connection();
+  const granted = await connection.rows<{ grantee: string | null; privilege: string }>(
+    `SELECT r.rolname AS grantee, a.privilege_type AS privilege FROM pg_catalog.pg_database d
+       CROSS JOIN LATERAL pg_catalog.aclexplode(d.datacl) a LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+     WHERE d.datname = $1 AND d.datacl IS NOT NULL AND a.grantee <> d.datdba`,
+    "the privileges of the empty database",
+    [target],
+  );
+  const [known] = await connection.rows<{ own: boolean }>(
+    "SELECT datacl IS NOT NULL AS own FROM pg_catalog.pg_database WHERE datname = $1",
+    "the privileges of the empty database",
+    [target],
+  );
+  const grants = known?.own ? granted : [{ grantee: null, privilege: "CONNECT" }];
+  return grants.map(({ grantee, privilege }) => {
+    const role = grantee === null ? "PUBLIC" : quoteIdentifier(grantee);
+    return [`GRANT ${privilege} ON DATABASE ${side} TO ${role}`, "opening the restored database"];
+  });
 }
 
 /** After a failure: only a lost connection leaves doubt. */

@@ -37,7 +37,7 @@ const WRONG_REGION: Diagnosis = {
 const DENIED: Diagnosis = {
   code: "access_denied",
   fact: "access is denied",
-  hint: "grant what `sanitize doctor` prints; without s3:ListBucket a missing object looks forbidden, too",
+  hint: "grant s3:GetObject and s3:ListBucket (and s3:PutObject where sanitize writes); without s3:ListBucket a missing object looks forbidden, too",
 };
 const THROTTLED: Diagnosis = {
   code: "throttled",

@@ -1,10 +1,57 @@
 /** The ledger's commands that record something. */
 import { createInterface } from "node:readline";
 import type { Command } from "commander";
-import { UsageError } from "../../errors.ts";
+import { PolicyRefused, UsageError } from "../../errors.ts";
 import type { CommandIo } from "../io.ts";
 import type { IoOf } from "../register.ts";
 import { withKeys } from "./ledger-store.ts";
+
+/** Kinds of identifier that requests may name; without a policy, the built-in ones. */
+async function kindsOf(policyFile: string): Promise<ReadonlySet<string>> {
+  const { knownKinds } = await import("../../operations/matchable.ts");
+  const { readPolicy } = await import("../../operations/prepare.ts");
+  try {
+    return knownKinds(await readPolicy(policyFile));
+  } catch (error) {
+    // a ledger may be older than the policy that goes with it
+    if (error instanceof PolicyRefused) return new Set(["account_id", "email", "phone"]);
+    throw error;
+  }
+}
+
+/** Passes lines on unless they name a kind that nothing would ever match; what is no JSON is the ledger's to refuse. */
+async function* checkedKinds(lines: AsyncIterable<string>, known: ReadonlySet<string>): AsyncGenerator<string> {
+  let number = 0;
+  let some = false;
+  for await (const line of lines) {
+    number++;
+    some ||= line.trim() !== "";
+    const unknown = kindsIn(line).find((kind) => !known.has(kind));
+    if (unknown !== undefined) {
+      throw new UsageError(`line ${number} names a kind of identifier that is neither built in nor in the policy`, {
+        code: "erase_input",
+        hint: `the kinds are ${[...known].join(", ")}; nothing was recorded`,
+      });
+    }
+    yield line;
+  }
+  if (!some) {
+    throw new UsageError("there is no request on standard input", {
+      code: "erase_input",
+      hint: "one JSON object a line",
+    });
+  }
+}
+
+function kindsIn(line: string): string[] {
+  try {
+    const value = JSON.parse(line) as { keys?: unknown } | null;
+    return typeof value?.keys === "object" && value.keys !== null ? Object.keys(value.keys) : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
+}
 
 export function registerErase(ledger: Command, io: IoOf): void {
   ledger
@@ -19,8 +66,8 @@ One JSON object a line; all but keys may be left out. Identifiers are stored as 
    "scopes": {"reviews": "delete"}, "recipients": ["provider-17"]}
 
 Examples:
-  echo '{"keys": {"email": ["jan@voorbeeld.nl"]}}' | sanitize ledger erase
   sanitize ledger erase < requests.jsonl
+  application-export | sanitize ledger erase
 
 Exit codes: 0 recorded (one JSON line each on stdout), 2 a line is not sound, 4 ledger refused, 8 network.`,
     )
@@ -28,8 +75,10 @@ Exit codes: 0 recorded (one JSON line each on stdout), 2 a line is not sound, 4 
       const { appendEraseLines } = await import("../../ledger/erase.ts");
       const here = io(command);
       if (here.stdin.isTTY) here.note("reading requests from the terminal, one JSON object a line; end with Ctrl-D");
-      await withKeys(here, async (store, keys) => {
-        const lines = createInterface({ input: here.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+      await withKeys(here, async (store, keys, settings) => {
+        // first the kinds: lines that come before somebody iterates over them are lost
+        const known = await kindsOf(settings.policyFile);
+        const lines = checkedKinds(createInterface({ input: here.stdin, crlfDelay: Number.POSITIVE_INFINITY }), known);
         for await (const receipt of appendEraseLines(store, keys, lines, new Date()))
           here.print(JSON.stringify(receipt));
       });

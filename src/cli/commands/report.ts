@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { UsageError } from "../../errors.ts";
 import { readConfig } from "../config.ts";
@@ -61,6 +61,7 @@ async function writeReport(io: CommandIo, backup: string, flags: ReportFlags): P
   const text = `${JSON.stringify(result.evidence, null, 2)}\n`;
   if (flags.out === undefined) io.print(text);
   else {
+    await mkdir(flags.out, { recursive: true });
     const file = join(flags.out, `${result.evidence.run}.json`);
     await writeFile(file, text, { flag: "wx" }).catch((cause: unknown) => {
       throw new UsageError(`the report cannot be written into ${flags.out}`, {

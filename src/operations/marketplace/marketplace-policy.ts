@@ -9,6 +9,7 @@ subject: # where identifiers of one person are resolved into each other
   account_id: id
   email: [email, unconfirmed_email]
   phone: phone
+  name: name # what redact: [names] takes out of texts
 tables:
   public.users:
     match: { account_id: id, email: [email, unconfirmed_email] }
