@@ -226,13 +226,29 @@ class Draft {
     }
   }
 
+  /** What stands inside JSON the schema does not tell. */
+  #decideJson(table: DraftTable): void {
+    const column = table.columns.find(({ kind }) => kind === "json");
+    if (column !== undefined) {
+      const key = `{ column: ${yamlColumn(column.name)}, path: "$.user.id" }`;
+      this.#undecided(table, `keeps JSON (${columnLabel(column.name)}): does it name people?`, [
+        "unaffected",
+        `{ match: { account_id: ${key} }, ${createdLine(createdColumn(table))}, action: delete }`,
+      ]);
+    }
+  }
+
   /** Contact data that nothing leads to, or that stands behind a person's row. */
   #decideContactData(table: DraftTable): void {
     const contact = table.columns.filter(
       ({ personal }) => personal !== undefined && personal !== "free text" && personal !== "name",
     );
     const reliable = contact.some(({ personal }) => personal === "email" || personal === "phone");
-    if (this.#entries.has(tableKey(table.name)) || !reliable) {
+    if (this.#entries.has(tableKey(table.name))) {
+      return;
+    }
+    if (!reliable) {
+      this.#decideJson(table);
       return;
     }
     const emails = contact.filter(({ personal }) => personal === "email").map(({ name }) => name);
