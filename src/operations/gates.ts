@@ -21,7 +21,7 @@ export interface SnapshotTime {
 }
 
 /** User metadata that carries a snapshot's true time through copies. */
-export const snapshotMetadata = "snapshot-at";
+const snapshotMetadata = "snapshot-at";
 
 /** The oldest instant that anything known of the backup gives for its snapshot. @throws BackupRefused. */
 export function snapshotTime(

@@ -9,7 +9,7 @@ import type { Policy } from "../policy/model.ts";
 const builtIn: ReadonlySet<string> = new Set(["account_id", "email", "phone"]);
 
 /** Kinds of identifier that the policy's rules match by. */
-export function matchedKinds(policy: Policy): ReadonlySet<string> {
+function matchedKinds(policy: Policy): ReadonlySet<string> {
   const rules = [...policy.tables.values()].flatMap(({ rule }) => (rule.kind === "rule" ? rule.match : []));
   return new Set(rules.map(({ type }) => type));
 }
