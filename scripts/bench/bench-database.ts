@@ -2,7 +2,7 @@
  * The benchmark's database, as an archive's entries: a big table that nothing refers to, with a primary key and four
  * indexes, and a quarter as much in a family of three with foreign keys, the middle of which has to be read twice.
  */
-import type { EntryToWrite } from "../../src/archive/custom-writer.ts";
+import type { EntryToWrite } from "../../src/archive/custom/custom-writer.ts";
 
 export const benchPolicy = `version: 1
 tables:

@@ -4,7 +4,7 @@ import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { writeCustomArchiveFile } from "../../src/archive/custom-writer.ts";
+import { writeCustomArchiveFile } from "../../src/archive/custom/custom-writer.ts";
 import { appendEraseLines } from "../../src/ledger/erase.ts";
 import { heartbeat } from "../../src/ledger/follow-up.ts";
 import { initLedger } from "../../src/ledger/init.ts";

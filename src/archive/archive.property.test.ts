@@ -3,7 +3,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ArchiveDamaged, SanitizeError } from "../errors.ts";
-import { writeCustomArchive } from "./custom-writer.ts";
+import { zstdImplementation } from "./compression/zstd.ts";
+import { writeCustomArchive } from "./custom/custom-writer.ts";
 import type { ArchiveCompression } from "./model.ts";
 import { openArchive } from "./open-archive.ts";
 import {
@@ -16,7 +17,6 @@ import {
   smallArchive,
   walkAll,
 } from "./testing/sources.ts";
-import { zstdImplementation } from "./zstd.ts";
 
 const compressions: readonly ArchiveCompression[] =
   zstdImplementation() === "native" ? ["none", "gzip", "lz4", "zstd"] : ["none", "gzip", "lz4"];

@@ -5,7 +5,7 @@
 
 import type { ArchiveDamaged } from "../errors.ts";
 import { unsupported } from "./damage.ts";
-import { FORMAT_CUSTOM, FORMAT_TAR, MAGIC } from "./header.ts";
+import { FORMAT_CUSTOM, FORMAT_TAR, MAGIC } from "./toc/header.ts";
 
 /** Bytes {@link refusalOf} wants to see, when the file has as many. */
 export const DETECTION_BYTES = 4096;

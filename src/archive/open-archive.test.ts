@@ -1,9 +1,8 @@
 import { deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { ArchiveDamaged } from "../errors.ts";
-import { writeCustomArchive } from "./custom-writer.ts";
+import { writeCustomArchive } from "./custom/custom-writer.ts";
 import { openArchive } from "./open-archive.ts";
-import { intBytes } from "./primitives.ts";
 import {
   joined,
   memorySource,
@@ -13,6 +12,7 @@ import {
   streamBytes,
   tableEntry,
 } from "./testing/sources.ts";
+import { intBytes } from "./toc/primitives.ts";
 
 const open = (bytes: Buffer) => openArchive(memorySource(bytes));
 const custom = sampleBytes("pg15-gzip.dump");

@@ -7,14 +7,14 @@
 
 import { throwIfAborted } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
-import { Cursor, type NumberSizes, Shortage } from "./cursor.ts";
-import { CustomArchive } from "./custom-reader.ts";
+import { CustomArchive } from "./custom/custom-reader.ts";
 import { damagedAt, truncatedAt, unsupported } from "./damage.ts";
 import { DETECTION_BYTES, refusalOf } from "./detect.ts";
-import { decoderFor, quotedValue } from "./encoding.ts";
-import { decodeHeader, readHeader } from "./header.ts";
 import type { Archive, ByteSource } from "./model.ts";
-import { decodeEntry, type RawEntry, readEntry } from "./toc.ts";
+import { Cursor, type NumberSizes, Shortage } from "./toc/cursor.ts";
+import { decoderFor, quotedValue } from "./toc/encoding.ts";
+import { decodeHeader, readHeader } from "./toc/header.ts";
+import { decodeEntry, type RawEntry, readEntry } from "./toc/toc.ts";
 
 const READ_AHEAD_BYTES = 64 * 1024;
 /** Ints and strings every entry has; the least it can take is that many lengths. */

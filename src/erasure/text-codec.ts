@@ -2,7 +2,7 @@
  * Between a dump's bytes and text, both ways: reading identifiers needs one, writing anonymised values the other.
  * Only rows that a request covers are ever decoded; all others pass as bytes whatever their encoding.
  */
-import { decoderFor } from "../archive/encoding.ts";
+import { decoderFor } from "../archive/toc/encoding.ts";
 import { PolicyRefused } from "../errors.ts";
 
 export interface TextCodec {

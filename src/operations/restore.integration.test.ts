@@ -172,7 +172,7 @@ describe.skipIf(!ready)("restore", () => {
     const store = await openStore({ url: "piped", baseDirectory: folder });
     const whole = await readFile(join(folder, "shop.dump"));
     const { openArchive } = await import("../archive/open-archive.ts");
-    const { writeCustomArchive } = await import("../archive/custom-writer.ts");
+    const { writeCustomArchive } = await import("../archive/custom/custom-writer.ts");
     async function* slice(start: number, end: number): AsyncGenerator<Buffer> {
       yield whole.subarray(start, end);
     }

@@ -5,11 +5,11 @@
  * Invariant: a name is replaced only where it stands as a name behind the word DATABASE. Pure.
  */
 import type { TocEntry } from "../archive/model.ts";
+import { isWord, meaningful, nameOf, stringOf, type Token, tokens } from "../archive/sql/tokens.ts";
 import { ArchiveDamaged } from "../errors.ts";
 import { quoteIdentifier, quoteLiteral } from "./identifiers.ts";
 import { ownerStatement } from "./owner-statement.ts";
 import type { DatabaseEntries } from "./restore-order.ts";
-import { isWord, meaningful, nameOf, stringOf, type Token, tokens } from "./sql-tokens.ts";
 
 const V13 = 130_000;
 const V15 = 150_000;

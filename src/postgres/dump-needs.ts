@@ -5,7 +5,7 @@
  * found out when its statement runs.
  */
 import type { TocEntry } from "../archive/model.ts";
-import { isWord, meaningful, nameOf, type Token, tokens } from "./sql-tokens.ts";
+import { isWord, meaningful, nameOf, type Token, tokens } from "../archive/sql/tokens.ts";
 
 export interface DumpNeeds {
   /** Every role named, sorted. */

@@ -3,7 +3,7 @@
  * and an expression has to be computed for every row. Only the order in which indexes are begun depends on it, so a rough
  * reading of pg_dump's own statements is enough.
  */
-import { tokens } from "./sql-tokens.ts";
+import { tokens } from "../archive/sql/tokens.ts";
 
 /** As a share of loading the table's rows, from measurements on PostgreSQL 15 (bigint 0.3, text 1.3, md5 of a text 2.5). */
 const effort = { number: 0.3, text: 1.3, expression: 2.5, inverted: 3 } as const;

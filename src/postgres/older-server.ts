@@ -5,7 +5,7 @@
  * and the server refuses it.
  */
 import type { TocEntry } from "../archive/model.ts";
-import { isWord, tokens } from "./sql-tokens.ts";
+import { isWord, tokens } from "../archive/sql/tokens.ts";
 
 const V16 = 160_000;
 

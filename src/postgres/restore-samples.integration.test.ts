@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeCustomArchiveFile } from "../archive/custom-writer.ts";
+import { writeCustomArchiveFile } from "../archive/custom/custom-writer.ts";
 import type { Archive, TocEntry } from "../archive/model.ts";
 import { openArchive } from "../archive/open-archive.ts";
 import { testServers } from "../embedded/testing/servers.ts";

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ArchiveToWrite, EntryToWrite } from "../custom-writer.ts";
+import type { ArchiveToWrite, EntryToWrite } from "../custom/custom-writer.ts";
 import type { Archive, ByteSource, LargeObject, TocEntry } from "../model.ts";
 
 const SAMPLES = fileURLToPath(new URL("../../../fixtures/archives/", import.meta.url));

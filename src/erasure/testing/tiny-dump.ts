@@ -1,6 +1,6 @@
 /** Real custom archives made in memory for tests, and plans for them: nothing is mocked but the disk. */
 import { randomUUID } from "node:crypto";
-import { type EntryToWrite, writeCustomArchive } from "../../archive/custom-writer.ts";
+import { type EntryToWrite, writeCustomArchive } from "../../archive/custom/custom-writer.ts";
 import type { Archive, ByteSource } from "../../archive/model.ts";
 import { openArchive } from "../../archive/open-archive.ts";
 import { escapeField, nullField } from "../../copy/fields.ts";

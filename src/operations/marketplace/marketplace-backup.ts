@@ -4,7 +4,7 @@
  * Invariant: the same options give the same bytes, so that a run can be repeated and compared.
  */
 
-import { writeCustomArchiveFile } from "../../archive/custom-writer.ts";
+import { writeCustomArchiveFile } from "../../archive/custom/custom-writer.ts";
 import type { ArchiveCompression } from "../../archive/model.ts";
 import { makePeople } from "./marketplace-people.ts";
 import type { MarketplacePerson, PersonRole } from "./marketplace-person.ts";

@@ -3,7 +3,7 @@
  * dumpTrigger, dumpSequence and dumpLO in pg_dump.c. Data comes from elsewhere.
  */
 
-import type { EntryToWrite } from "../../archive/custom-writer.ts";
+import type { EntryToWrite } from "../../archive/custom/custom-writer.ts";
 import {
   copyColumns,
   foreignKeys,

@@ -5,13 +5,13 @@
  * Invariant: a walk that returns has met every entry that has data.
  */
 
-import { throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../../errors.ts";
+import type { ByteReader } from "../byte-reader.ts";
+import { decompress } from "../compression/compression.ts";
+import type { Archive, ArchiveHeader, ByteSource, LargeObject, StoredSize, TocEntry, WalkHandlers } from "../model.ts";
 import { BlockMap, blockTypeOf, type OpenBlock } from "./block-map.ts";
 import { BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
-import type { ByteReader } from "./byte-reader.ts";
-import { decompress } from "./compression.ts";
 import { LargeObjectStream } from "./large-objects.ts";
-import type { Archive, ArchiveHeader, ByteSource, LargeObject, StoredSize, TocEntry, WalkHandlers } from "./model.ts";
 
 /** What reading the header and the TOC gave. */
 export interface CustomContents {

@@ -7,7 +7,7 @@
 
 import { once } from "node:events";
 import { createDeflate, createInflate, type Deflate, type Inflate, type ZlibOptions } from "node:zlib";
-import { damagedStream } from "./damage.ts";
+import { damagedStream } from "../damage.ts";
 
 /** Twice zlib's default speed comes from this size alone. */
 const CHUNK_BYTES = 256 * 1024;

@@ -1,9 +1,8 @@
 /** Real archives of pg_dump 15 to 19 (fixtures/archives): the traps of reading them, by their numbers. */
 
 import { describe, expect, it } from "vitest";
-import { writeCustomArchive } from "./custom-writer.ts";
-import type { Archive } from "./model.ts";
-import { openArchive } from "./open-archive.ts";
+import type { Archive } from "../model.ts";
+import { openArchive } from "../open-archive.ts";
 import {
   type Contents,
   copyOf,
@@ -15,8 +14,9 @@ import {
   sampleNames,
   smallArchive,
   walkAll,
-} from "./testing/sources.ts";
-import { entryBytes } from "./toc.ts";
+} from "../testing/sources.ts";
+import { entryBytes } from "../toc/toc.ts";
+import { writeCustomArchive } from "./custom-writer.ts";
 
 const openSample = (name: string, step?: number): Promise<Archive> =>
   openArchive(memorySource(sampleBytes(name), step));

@@ -3,8 +3,8 @@
  * the reverse, at the consumer's pace.
  */
 
+import type { ArchiveCompression } from "../model.ts";
 import { lz4Decode, lz4Store } from "./lz4.ts";
-import type { ArchiveCompression } from "./model.ts";
 import { zlibDecode, zlibEncode } from "./zlib-stream.ts";
 import { zstdDecode, zstdEncode } from "./zstd.ts";
 

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { UsageError } from "../errors.ts";
-import { type ArchiveToWrite, writeCustomArchive, writeCustomArchiveFile } from "./custom-writer.ts";
-import { openArchive } from "./open-archive.ts";
+import { UsageError } from "../../errors.ts";
+import { zstdImplementation } from "../compression/zstd.ts";
+import { openArchive } from "../open-archive.ts";
 import {
   copyOf,
   digests,
@@ -19,8 +19,8 @@ import {
   smallArchive,
   tableEntry,
   walkAll,
-} from "./testing/sources.ts";
-import { zstdImplementation } from "./zstd.ts";
+} from "../testing/sources.ts";
+import { type ArchiveToWrite, writeCustomArchive, writeCustomArchiveFile } from "./custom-writer.ts";
 
 const native = zstdImplementation() === "native";
 let directory: string;

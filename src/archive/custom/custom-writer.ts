@@ -7,14 +7,14 @@
  */
 
 import { open, rm } from "node:fs/promises";
-import { UsageError } from "../errors.ts";
+import { UsageError } from "../../errors.ts";
+import { compress } from "../compression/compression.ts";
+import type { ArchiveCompression, LocalTime } from "../model.ts";
+import { Cursor, Shortage } from "../toc/cursor.ts";
+import { headerBytes, NEWEST_MINOR, OLDEST_MINOR } from "../toc/header.ts";
+import { intBytes, OFFSET_BYTES, offsetBytes, type TextToWrite } from "../toc/primitives.ts";
+import { type EntryFields, entryBytes, readEntry } from "../toc/toc.ts";
 import { BLOCK_DATA, BLOCK_LARGE_OBJECTS } from "./blocks.ts";
-import { compress } from "./compression.ts";
-import { Cursor, Shortage } from "./cursor.ts";
-import { headerBytes, NEWEST_MINOR, OLDEST_MINOR } from "./header.ts";
-import type { ArchiveCompression, LocalTime } from "./model.ts";
-import { intBytes, OFFSET_BYTES, offsetBytes, type TextToWrite } from "./primitives.ts";
-import { type EntryFields, entryBytes, readEntry } from "./toc.ts";
 
 /** Small pieces are joined to chunks of at least this size, large ones cut to at most twice that. */
 const CHUNK_BYTES = 64 * 1024;

@@ -6,8 +6,8 @@
  * Invariants: at most one block and 320 KiB of output are held; each buffer that is given out is not touched again.
  */
 
-import { ByteReader } from "./byte-reader.ts";
-import { damagedStream } from "./damage.ts";
+import { ByteReader } from "../byte-reader.ts";
+import { damagedStream } from "../damage.ts";
 import { decodeLz4Block, Lz4BlockError } from "./lz4-block.ts";
 import { Xxh32, xxh32 } from "./xxh32.ts";
 

@@ -7,8 +7,8 @@
 
 import { createRequire } from "node:module";
 import type { DCtx } from "zstd-napi/binding.js";
-import { UsageError } from "../errors.ts";
-import { damagedStream, unsupported } from "./damage.ts";
+import { UsageError } from "../../errors.ts";
+import { damagedStream, unsupported } from "../damage.ts";
 
 type Binding = typeof import("zstd-napi/binding.js");
 

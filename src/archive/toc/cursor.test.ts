@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ArchiveDamaged } from "../errors.ts";
+import { ArchiveDamaged } from "../../errors.ts";
 import { Cursor, Shortage } from "./cursor.ts";
 import { intBytes, offsetBytes, stringBytes } from "./primitives.ts";
 

@@ -5,9 +5,9 @@
  * The time of the dump has no zone: it is the wall clock of the machine that ran pg_dump.
  */
 
+import { damagedAt, unsupported } from "../damage.ts";
+import type { ArchiveCompression, ArchiveHeader, LocalTime } from "../model.ts";
 import type { Cursor, NumberSizes } from "./cursor.ts";
-import { damagedAt, unsupported } from "./damage.ts";
-import type { ArchiveCompression, ArchiveHeader, LocalTime } from "./model.ts";
 import { intBytes, stringBytes, type TextToWrite } from "./primitives.ts";
 
 /** First bytes of every archive and of a directory archive's toc.dat. */

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ByteReader } from "../byte-reader.ts";
+import { joined, memorySource, pieces } from "../testing/sources.ts";
+import { intBytes } from "../toc/primitives.ts";
 import { ChunkStream, readBlockHeader } from "./blocks.ts";
-import { ByteReader } from "./byte-reader.ts";
-import { intBytes } from "./primitives.ts";
-import { joined, memorySource, pieces } from "./testing/sources.ts";
 
 const SIZES = { intSize: 4, offsetSize: 8 };
 

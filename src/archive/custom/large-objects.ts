@@ -5,11 +5,11 @@
  * Invariant: whatever a consumer leaves unread is read over before the next object, and by `skipRest`.
  */
 
+import type { ByteReader } from "../byte-reader.ts";
+import { decompress } from "../compression/compression.ts";
+import type { ArchiveCompression, LargeObject } from "../model.ts";
+import type { NumberSizes } from "../toc/cursor.ts";
 import { ChunkStream, readInt } from "./blocks.ts";
-import type { ByteReader } from "./byte-reader.ts";
-import { decompress } from "./compression.ts";
-import type { NumberSizes } from "./cursor.ts";
-import type { ArchiveCompression, LargeObject } from "./model.ts";
 
 interface Current {
   readonly chunks: ChunkStream;

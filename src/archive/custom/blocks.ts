@@ -7,9 +7,9 @@
  * as slices. Nothing is allocated by a declared length.
  */
 
-import type { ByteReader } from "./byte-reader.ts";
-import { Cursor, magnitudeAt, type NumberSizes } from "./cursor.ts";
-import { damagedAt, truncatedAt } from "./damage.ts";
+import type { ByteReader } from "../byte-reader.ts";
+import { damagedAt, truncatedAt } from "../damage.ts";
+import { Cursor, magnitudeAt, type NumberSizes } from "../toc/cursor.ts";
 
 export const BLOCK_DATA = 1;
 export const BLOCK_LARGE_OBJECTS = 3;

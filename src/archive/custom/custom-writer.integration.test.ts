@@ -6,10 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { testServers } from "../embedded/testing/servers.ts";
-import { writeCustomArchive, writeCustomArchiveFile } from "./custom-writer.ts";
-import type { ArchiveCompression } from "./model.ts";
-import { openArchive } from "./open-archive.ts";
+import { testServers } from "../../embedded/testing/servers.ts";
+import type { ArchiveCompression } from "../model.ts";
+import { openArchive } from "../open-archive.ts";
 import {
   copyOf,
   joined,
@@ -20,7 +19,8 @@ import {
   sessionEntries,
   smallArchive,
   tableEntry,
-} from "./testing/sources.ts";
+} from "../testing/sources.ts";
+import { writeCustomArchive, writeCustomArchiveFile } from "./custom-writer.ts";
 
 const tools = testServers().pgTools;
 const run = promisify(execFile);

@@ -2,8 +2,8 @@
 
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { testServers } from "../embedded/testing/servers.ts";
-import { ArchiveDamaged } from "../errors.ts";
+import { testServers } from "../../embedded/testing/servers.ts";
+import { ArchiveDamaged } from "../../errors.ts";
 import { decoderFor } from "./encoding.ts";
 
 const url = testServers().postgres[0]?.url;

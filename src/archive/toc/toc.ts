@@ -5,10 +5,10 @@
  * Invariants: NULL and "" stay apart; an entry read and written again at the same version is byte-identical.
  */
 
+import { damagedAt } from "../damage.ts";
+import type { Section, TocEntry } from "../model.ts";
 import type { Cursor, StoredOffset } from "./cursor.ts";
-import { damagedAt } from "./damage.ts";
 import type { TextDecoding } from "./encoding.ts";
-import type { Section, TocEntry } from "./model.ts";
 import { intBytes, stringBytes, type TextToWrite } from "./primitives.ts";
 
 /** An entry as stored, texts undecoded. */

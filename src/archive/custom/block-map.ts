@@ -5,12 +5,12 @@
  * fail are dropped and the position is looked for from the first block on, remembering all that is passed.
  */
 
-import { ArchiveDamaged } from "../errors.ts";
+import { ArchiveDamaged } from "../../errors.ts";
+import { ByteReader } from "../byte-reader.ts";
+import { damagedAt } from "../damage.ts";
+import type { ArchiveHeader, ByteSource, StoredSize, TocEntry } from "../model.ts";
 import { BLOCK_DATA, BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
-import { ByteReader } from "./byte-reader.ts";
-import { damagedAt } from "./damage.ts";
 import { LargeObjectStream } from "./large-objects.ts";
-import type { ArchiveHeader, ByteSource, StoredSize, TocEntry } from "./model.ts";
 
 /** Dump IDs a message names at most. */
 const NAMED_IDS = 20;

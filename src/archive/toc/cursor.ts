@@ -7,7 +7,7 @@
  */
 
 import { constants } from "node:buffer";
-import { damagedAt } from "./damage.ts";
+import { damagedAt } from "../damage.ts";
 
 /** The buffer ends too early: at least `needed` bytes, counted from the buffer's start, must be there. */
 export class Shortage extends Error {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { ArchiveDamaged } from "../errors.ts";
+import { ArchiveDamaged } from "../../errors.ts";
+import { joined, pieces, rowsText, streamBytes } from "../testing/sources.ts";
 import { compress, decompress } from "./compression.ts";
 import { lz4Decode } from "./lz4.ts";
-import { joined, pieces, rowsText, streamBytes } from "./testing/sources.ts";
 import { zlibDecode } from "./zlib-stream.ts";
 import { decodeWithJavaScript, zstdDecode, zstdImplementation } from "./zstd.ts";
 

@@ -6,7 +6,7 @@
  */
 
 import { TextDecoder } from "node:util";
-import { unsupported } from "./damage.ts";
+import { unsupported } from "../damage.ts";
 
 const UTF8_HINT = "dump again with pg_dump --encoding=UTF8";
 
