@@ -9,9 +9,50 @@ export type Section = "none" | "pre-data" | "data" | "post-data";
 
 /** Where an archive's bytes come from. `storage`'s PinnedObject satisfies it. */
 export interface ByteSource {
-  /** Bytes. */
-  readonly size: number;
+  /** Bytes; `null` where only reading to the end can tell: the content of a compressed file. */
+  readonly size: number | null;
+  /**
+   * True where a byte can only be had by decoding all before it. A read that begins where the last one ended (or a little
+   * before) goes on from there; one further back starts the whole file over. Absent: a range costs its own length.
+   */
+  readonly sequential?: boolean;
+  /** Bytes `[start, end)`; to the end of the source without `end`. */
   read(start: number, end?: number, signal?: AbortSignal): AsyncIterable<Buffer>;
+}
+
+/** One file of a directory archive. */
+export interface ArchiveFile {
+  /** Without any directory in front: `toc.dat`, `3619.dat.gz`. */
+  readonly name: string;
+  /** Bytes as stored. */
+  readonly size: number;
+}
+
+/** The files of a directory archive: a folder's, those under a bucket's prefix, or the members of a tar. */
+export interface ArchiveFiles {
+  /** In the order in which they lie, where there is one. */
+  readonly files: readonly ArchiveFile[];
+  /** True for members of a tar that is itself compressed: see {@link ByteSource.sequential}. */
+  readonly sequential: boolean;
+  /** @throws SourceFailed when it is gone or was replaced since it was listed. */
+  open(name: string): Promise<ByteSource>;
+}
+
+/** What opens client-side encryption (age). Never for messages. */
+export interface DecryptionKeys {
+  /** `AGE-SECRET-KEY-1…` strings. */
+  readonly identities: readonly string[];
+  readonly passphrase: string | null;
+}
+
+export interface OpenOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Asked for only when the backup turns out to be encrypted. */
+  readonly keys?: (() => Promise<DecryptionKeys>) | undefined;
+  /** Which database of a pg_dumpall script. */
+  readonly database?: string | undefined;
+  /** Bytes of content that one stored byte may expand to, after the first 256 MiB; 1000 unless told. */
+  readonly maxExpansion?: number | undefined;
 }
 
 /** pg_dump's wall clock when it took its snapshot: local time of the dumping machine, zone unknown. */
@@ -29,7 +70,7 @@ export interface LocalTime {
 
 export interface ArchiveHeader {
   readonly format: ArchiveFormat;
-  /** For example `1.14`; `minor` is 14. */
+  /** For example `1.14`; `minor` is 14. `plain` for a script, whose `minor` is that of the newest archive. */
   readonly version: string;
   readonly minor: number;
   readonly intSize: number;
@@ -37,7 +78,8 @@ export interface ArchiveHeader {
   readonly compression: ArchiveCompression;
   /** The level pg_dump recorded (archives up to 1.14), else `null`. */
   readonly compressionLevel: number | null;
-  readonly createdAt: LocalTime;
+  /** `null` for a script that does not tell (only those of `pg_dump --verbose` do). */
+  readonly createdAt: LocalTime | null;
   readonly database: string;
   readonly serverVersion: string;
   readonly dumpVersion: string;
@@ -86,6 +128,7 @@ export interface LargeObject {
 export interface WalkHandlers {
   /** Return without touching `data` to skip the table; otherwise drain it or end its iteration. */
   tableData?(entry: TocEntry, data: AsyncIterable<Buffer>): Promise<void>;
+  /** Called several times for one entry where a tar scatters its large objects. */
   largeObjects?(entry: TocEntry, objects: AsyncIterable<LargeObject>): Promise<void>;
 }
 
@@ -100,8 +143,19 @@ export interface Archive {
   /** PostgreSQL's name of the dump's client encoding, for example `UTF8`. */
   readonly encoding: string;
   readonly standardConformingStrings: boolean;
-  /** True when every data entry's position is known: blocks can be read in any order, several at once. */
+  /** True when every data entry's position is known: blocks can be read in any order, and, unless `sequential`, several at once. */
   readonly randomAccess: boolean;
+  /**
+   * Data can only be had by decoding all that lies before it (a compressed file around the archive): entries are to be read
+   * one at a time and in `dataOrder`; reading backwards starts the file over.
+   */
+  readonly sequential: boolean;
+  /** Entries with data in the order in which they lie, as far as is known. */
+  readonly dataOrder: readonly TocEntry[];
+  /** What lies around the archive, outermost first: `age`, `gzip`, `lz4`, `zstd`, `tar`. */
+  readonly wrapping: readonly string[];
+  /** What the operator should know of the file, each a sentence without its full stop. */
+  readonly remarks: readonly string[];
   /** Bytes beyond the last block (an archive written with `>>`): readable, worth a warning. Known after a walk. */
   readonly trailingBytes: number;
   storedSize(entry: TocEntry): StoredSize;

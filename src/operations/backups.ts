@@ -41,7 +41,7 @@ async function describe(store: ObjectStore, listed: ObjectInfo, run: RunContext)
   };
   try {
     const object = await store.open(listed.key);
-    const { header } = await openArchive(object, run.signal);
+    const { header } = await openArchive(object, { signal: run.signal });
     const snapshot = snapshotTime(header, object.info, run.settings.source, now);
     const known = {
       ...base,

@@ -31,10 +31,14 @@ export function snapshotTime(
   now: Date,
 ): SnapshotTime {
   const candidates: SnapshotTime[] = [{ at: object.lastModified, evidence: "last modified" }];
-  const zone = source.timezone;
-  const local =
-    zone === null ? earliestInstant(header.createdAt, "UTC") - furthestAhead : earliestInstant(header.createdAt, zone);
-  candidates.push({ at: new Date(local), evidence: "archive header" });
+  if (header.createdAt !== null) {
+    const zone = source.timezone;
+    const local =
+      zone === null
+        ? earliestInstant(header.createdAt, "UTC") - furthestAhead
+        : earliestInstant(header.createdAt, zone);
+    candidates.push({ at: new Date(local), evidence: "archive header" });
+  }
   const recorded = object.metadata[snapshotMetadata];
   if (recorded !== undefined) {
     const at = new Date(recorded);

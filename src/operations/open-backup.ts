@@ -22,7 +22,7 @@ export async function openBackup(run: RunContext, backup: string): Promise<OpenB
   try {
     const region = await checkSourceRegion(store, settings.source);
     const object = await store.open(key);
-    const archive = await openArchive(counted(object, run), signal);
+    const archive = await openArchive(counted(object, run), { signal });
     const now = run.now();
     const snapshot = snapshotTime(archive.header, object.info, settings.source, now);
     const age = checkAge(snapshot, settings.limits.maxBackupAge, now, "at start");

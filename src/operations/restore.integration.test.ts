@@ -183,7 +183,10 @@ describe.skipIf(!ready)("restore", () => {
       ...(entry.desc === "TABLE DATA" && entry.hasData ? { data: () => archive.tableData(entry) } : {}),
       ...(entry.desc === "BLOBS" ? { largeObjects: () => archive.largeObjects(entry) } : {}),
     }));
-    await store.upload("piped.dump", writeCustomArchive({ ...archive.header, compression: "gzip", entries }));
+    await store.upload(
+      "piped.dump",
+      writeCustomArchive({ ...archive.header, createdAt: archive.header.createdAt!, compression: "gzip", entries }),
+    );
     const target = database("restored");
     const result = await restoreBackup(context(target), "latest");
     expect(result.error).toBeUndefined();
@@ -236,7 +239,7 @@ describe.skipIf(!ready)("a run that may not go on", () => {
     const store = await openStore(backups());
     const { archive } = await (await import("./open-backup.ts")).openBackup(setup.context(null), "shop.dump");
     const { earliestInstant } = await import("../erasure/zoned-time.ts");
-    const snapshot = earliestInstant(archive.header.createdAt, "UTC");
+    const snapshot = earliestInstant(archive.header.createdAt!, "UTC");
     store.close();
     const at = (millis: number) => ({ now: () => new Date(snapshot + 120 * 3_600_000 + millis) });
     const settings = setup.context("x").settings;

@@ -39,8 +39,20 @@ export interface ListOptions {
   readonly signal?: AbortSignal;
 }
 
+/** The beginning of an object that can be written only when all the rest is known: the table of contents of an archive. */
+export interface LateHead {
+  /** Bytes, fixed from the start. */
+  readonly length: number;
+  /** Asked once, after the body has ended. Exactly `length` bytes. */
+  bytes(): Buffer;
+}
+
 export interface UploadOptions {
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Object tags; a store without tags keeps none. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** Comes before the body. At most 5 GiB. */
+  readonly head?: LateHead;
   /** Fails with `exists` rather than replace an object that is already there. */
   readonly ifAbsent?: boolean;
   readonly signal?: AbortSignal;

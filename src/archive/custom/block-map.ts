@@ -32,6 +32,7 @@ export class BlockMap {
   readonly dataStart: number;
   /** Bytes behind the last block, once a pass has ended. */
   trailingBytes = 0;
+  readonly remarks: string[] = [];
   readonly #source: ByteSource;
   readonly #header: ArchiveHeader;
   readonly #entry: ReadonlyMap<number, TocEntry>;
@@ -52,8 +53,9 @@ export class BlockMap {
     this.dataStart = contents.dataStart;
     this.#withData = [...contents.entry.values()].filter((entry) => entry.hasData);
     for (const entry of this.#withData) {
-      if (entry.offset !== null && entry.offset >= this.dataStart && entry.offset < source.size) {
-        this.#positions.set(entry.dumpId, entry.offset);
+      const { offset } = entry;
+      if (offset !== null && offset >= this.dataStart && offset < (source.size ?? Number.POSITIVE_INFINITY)) {
+        this.#positions.set(entry.dumpId, offset);
       }
     }
     this.#scan = this.newPass();
@@ -63,6 +65,15 @@ export class BlockMap {
   /** Every entry with data has a position. */
   get complete(): boolean {
     return this.#positions.size === this.#withData.length;
+  }
+
+  /** Entries with data as they lie in the file; pg_dump writes them in TOC order. */
+  inFileOrder(): readonly TocEntry[] {
+    if (!this.complete) {
+      return this.#withData;
+    }
+    const positions = this.#positions;
+    return [...this.#withData].sort((one, other) => positions.get(one.dumpId)! - positions.get(other.dumpId)!);
   }
 
   /** Bytes from the block's start to its end, or to the next block; `null` while positions are missing. */
@@ -93,7 +104,7 @@ export class BlockMap {
 
   /** Streams from an absolute offset. Bytes up to `likelyEnd` are asked for first, the rest only when they are needed. */
   readFrom(start: number, likelyEnd: number | null, signal: AbortSignal | undefined): ByteReader {
-    return new ByteReader(ranges(this.#source, start, likelyEnd ?? this.#source.size, signal), start, signal);
+    return new ByteReader(ranges(this.#source, start, likelyEnd, signal), start, signal);
   }
 
   /** The bookkeeping of one pass over all blocks. */
@@ -108,7 +119,7 @@ export class BlockMap {
       },
       ended: (entry, offset) => this.#ends.set(entry.dumpId, offset),
       done: (offset) => {
-        this.trailingBytes = Math.max(0, this.#source.size - offset);
+        this.trailingBytes = Math.max(0, (this.#source.size ?? offset) - offset);
       },
     });
   }
@@ -265,9 +276,13 @@ export function blockTypeOf(entry: TocEntry): number {
 async function* ranges(
   source: ByteSource,
   start: number,
-  likelyEnd: number,
+  likelyEnd: number | null,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
+  if (likelyEnd === null || source.size === null) {
+    yield* source.read(start, source.size ?? undefined, signal);
+    return;
+  }
   yield* source.read(start, likelyEnd, signal);
   if (likelyEnd < source.size) {
     yield* source.read(likelyEnd, source.size, signal);

@@ -339,7 +339,7 @@ describe("a walk", () => {
     await expect(joined(archive.tableData(entry, stop.signal))).rejects.toThrow(
       expect.objectContaining({ exitCode: 130 }) as Error,
     );
-    await expect(openArchive(memorySource(sampleBytes("pg15-gzip.dump")), stop.signal)).rejects.toThrow(
+    await expect(openArchive(memorySource(sampleBytes("pg15-gzip.dump")), { signal: stop.signal })).rejects.toThrow(
       expect.objectContaining({ exitCode: 130 }) as Error,
     );
   });

@@ -9,19 +9,10 @@ import { throwIfAborted } from "../../errors.ts";
 import type { ByteReader } from "../byte-reader.ts";
 import { decompress } from "../compression/compression.ts";
 import type { Archive, ArchiveHeader, ByteSource, LargeObject, StoredSize, TocEntry, WalkHandlers } from "../model.ts";
+import type { Contents } from "../toc/read-contents.ts";
 import { BlockMap, blockTypeOf, type OpenBlock } from "./block-map.ts";
 import { BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
 import { LargeObjectStream } from "./large-objects.ts";
-
-/** What reading the header and the TOC gave. */
-export interface CustomContents {
-  readonly header: ArchiveHeader;
-  readonly toc: readonly TocEntry[];
-  readonly encoding: string;
-  readonly standardConformingStrings: boolean;
-  /** Absolute offset of the first block. */
-  readonly dataStart: number;
-}
 
 export class CustomArchive implements Archive {
   readonly header: ArchiveHeader;
@@ -29,15 +20,27 @@ export class CustomArchive implements Archive {
   readonly entry: ReadonlyMap<number, TocEntry>;
   readonly encoding: string;
   readonly standardConformingStrings: boolean;
+  readonly sequential: boolean;
+  readonly wrapping: readonly string[];
   readonly #blocks: BlockMap;
 
-  constructor(source: ByteSource, contents: CustomContents) {
+  constructor(source: ByteSource, contents: Contents, wrapping: readonly string[]) {
+    this.sequential = source.sequential === true;
+    this.wrapping = wrapping;
     this.header = contents.header;
     this.toc = contents.toc;
     this.entry = new Map(contents.toc.map((entry) => [entry.dumpId, entry]));
     this.encoding = contents.encoding;
     this.standardConformingStrings = contents.standardConformingStrings;
-    this.#blocks = new BlockMap(source, { ...contents, entry: this.entry });
+    this.#blocks = new BlockMap(source, { header: contents.header, entry: this.entry, dataStart: contents.end });
+  }
+
+  get dataOrder(): readonly TocEntry[] {
+    return this.#blocks.inFileOrder();
+  }
+
+  get remarks(): readonly string[] {
+    return this.#blocks.remarks;
   }
 
   get randomAccess(): boolean {

@@ -182,7 +182,7 @@ export function copyOf(archive: Archive, how: "raw" | "fields"): ArchiveToWrite 
     minor: archive.header.minor,
     compression: archive.header.compression,
     level: archive.header.compressionLevel ?? undefined,
-    createdAt: archive.header.createdAt,
+    createdAt: archive.header.createdAt ?? new Date(0),
     database: archive.header.database,
     serverVersion: archive.header.serverVersion,
     dumpVersion: archive.header.dumpVersion,

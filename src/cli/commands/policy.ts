@@ -115,7 +115,7 @@ async function withArchive(io: CommandIo, backup: string, work: (archive: Archiv
   const settings = await readConfig(io.options.config, io.environment);
   const { store, key } = await findBackup(settings.source, backup, io.signal);
   try {
-    await work(await openArchive(await store.open(key), io.signal));
+    await work(await openArchive(await store.open(key), { signal: io.signal }));
   } finally {
     store.close();
   }

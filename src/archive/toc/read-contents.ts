@@ -1,0 +1,127 @@
+/**
+ * Reads what stands in front of the data: header and table of contents, of a custom archive or of a toc.dat. Mirrors
+ * ReadHead and ReadToc of PostgreSQL 15 to 18 (pg_backup_archiver.c).
+ *
+ * Invariants: reads no further than one buffer beyond the TOC; texts are decoded only after the encoding is known; nothing
+ * is allocated by a declared length.
+ */
+
+import type { ByteReader } from "../byte-reader.ts";
+import { damagedAt, truncatedAt, unsupported } from "../damage.ts";
+import type { ArchiveHeader, TocEntry } from "../model.ts";
+import { Cursor, type NumberSizes, Shortage } from "./cursor.ts";
+import { decoderFor, quotedValue } from "./encoding.ts";
+import { decodeHeader, type RawHeader, readHeader } from "./header.ts";
+import { decodeEntry, type RawEntry, readEntry, type TailKind } from "./toc.ts";
+
+const READ_AHEAD_BYTES = 64 * 1024;
+/** Ints and strings every entry has; the least it can take is that many lengths. */
+const FIELDS_PER_ENTRY = 14;
+
+/** What reading the header and the TOC gave. */
+export interface Contents {
+  readonly header: ArchiveHeader;
+  readonly toc: readonly TocEntry[];
+  readonly encoding: string;
+  readonly standardConformingStrings: boolean;
+  /** Names that the entries of a directory's toc.dat give their files, by dump ID. */
+  readonly fileNames: ReadonlyMap<number, string>;
+  /** Absolute offset behind the TOC. */
+  readonly end: number;
+}
+
+/**
+ * Reads from where `reader` stands. `size` is that of the whole file, `null` when unknown.
+ * @throws ArchiveDamaged with the byte offset.
+ */
+export async function readContents(
+  reader: ByteReader,
+  size: number | null,
+  format: ArchiveHeader["format"],
+): Promise<Contents> {
+  const input: Input = { reader, size: size ?? Number.POSITIVE_INFINITY, sizes: { intSize: 4, offsetSize: 8 } };
+  const header = await parse(input, "its header", readHeader);
+  input.sizes = header;
+  const tail = format === "custom" ? "offset" : "file-name";
+  const entries = await readToc(input, header, tail);
+  const session = sessionOf(entries);
+  const decode = decoderFor(session.encoding);
+  return {
+    header: decodeHeader(header, format, decode),
+    toc: entries.map((entry) => decodeEntry(entry, decode)),
+    ...session,
+    fileNames: new Map(
+      entries.flatMap(({ dumpId, fileName }) => (fileName === null ? [] : [[dumpId, fileName.toString("latin1")]])),
+    ),
+    end: reader.offset,
+  };
+}
+
+async function readToc(input: Input, { minor }: RawHeader, tail: TailKind): Promise<readonly RawEntry[]> {
+  const start = input.reader.offset;
+  const count = await parse(input, "its table of contents", (cursor) => cursor.int());
+  if (count < 0 || count * FIELDS_PER_ENTRY * (1 + input.sizes.intSize) > input.size) {
+    throw damagedAt("bad_toc", `impossible number of entries ${count}`, start);
+  }
+  const entries: RawEntry[] = [];
+  const seen = new Set<number>();
+  for (let index = 0; index < count; index++) {
+    const entry = await parse(input, "its table of contents", (cursor, window) =>
+      readEntry(cursor, window, minor, tail),
+    );
+    if (seen.has(entry.dumpId)) {
+      throw damagedAt("bad_toc", `second entry of dump ID ${entry.dumpId}`, entry.start);
+    }
+    seen.add(entry.dumpId);
+    entries.push(entry);
+  }
+  return entries;
+}
+
+interface Input {
+  readonly reader: ByteReader;
+  /** Bytes of the whole file; infinite when unknown. */
+  readonly size: number;
+  sizes: NumberSizes;
+}
+
+/** Runs a synchronous parser over the window, again from its start whenever it asks for more bytes. */
+async function parse<T>(input: Input, what: string, parser: (cursor: Cursor, window: Buffer) => T): Promise<T> {
+  const { reader } = input;
+  for (;;) {
+    const window = reader.window;
+    const cursor = new Cursor(window, reader.offset, input.sizes);
+    try {
+      const value = parser(cursor, window);
+      reader.consume(cursor.position);
+      return value;
+    } catch (error) {
+      if (!(error instanceof Shortage)) {
+        throw error;
+      }
+      // A length that the file cannot hold is refused before anything is read for it.
+      if (reader.offset + error.needed > input.size) {
+        throw truncatedAt(what, input.size);
+      }
+      // Doubling keeps repeated parsing of a huge entry linear.
+      await reader.fill(Math.max(error.needed, 2 * window.length, READ_AHEAD_BYTES));
+      if (reader.window.length < error.needed) {
+        throw truncatedAt(what, reader.offset + reader.window.length);
+      }
+    }
+  }
+}
+
+/** What the first entries say about the texts of all others. */
+function sessionOf(entries: readonly RawEntry[]): { encoding: string; standardConformingStrings: boolean } {
+  const encoding = quotedValue(entries.find((entry) => entry.desc === "ENCODING")?.defn ?? null);
+  if (encoding === null) {
+    throw unsupported(
+      "unsupported_encoding",
+      "the archive does not say in which encoding it is",
+      "make the backup with pg_dump -Fc and no list of entries",
+    );
+  }
+  const strings = entries.find((entry) => entry.desc === "STDSTRINGS");
+  return { encoding, standardConformingStrings: strings === undefined || quotedValue(strings.defn) === "on" };
+}
