@@ -7,44 +7,57 @@ import type { ArchiveDamaged } from "../errors.ts";
 import { unsupported } from "./damage.ts";
 import { FORMAT_CUSTOM, FORMAT_TAR, MAGIC } from "./toc/header.ts";
 
-/** Bytes {@link refusalOf} wants to see, when the file has as many. */
+/** Bytes {@link detect} wants to see, when the file has as many. */
 export const DETECTION_BYTES = 4096;
+
+/** What a file is by its first bytes. */
+export type Detected =
+  | { readonly kind: "custom" }
+  | { readonly kind: "tar" }
+  | { readonly kind: "script" }
+  /** Something that holds another file. */
+  | { readonly kind: "wrapped"; readonly by: "gzip" | "lz4" | "zstd" };
 
 const FORMAT_BYTE_AT = 10;
 const CUSTOM_HINT = "make the backup with pg_dump -Fc";
 
 /** Magic numbers of what is often wrapped around a dump. */
-const WRAPPERS: ReadonlyArray<readonly [string, readonly number[]]> = [
+const WRAPPERS: ReadonlyArray<readonly ["gzip" | "lz4" | "zstd", readonly number[]]> = [
   ["gzip", [0x1f, 0x8b]],
   ["lz4", [0x04, 0x22, 0x4d, 0x18]],
   ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
 ];
 
-/** Why the file cannot be read as a custom archive, or `null` when it says it is one. */
-export function refusalOf(head: Buffer): ArchiveDamaged | null {
+/** @throws ArchiveDamaged (`unsupported_format`, `empty_file`) for what is no dump, in a sentence that says what it is. */
+export function detect(head: Buffer): Detected {
   if (head.length === 0) {
-    return unsupported("empty_file", "the file is empty", "look at how the backup was made: pg_dump wrote nothing");
+    throw unsupported("empty_file", "the file is empty", "look at how the backup was made: pg_dump wrote nothing");
   }
   if (startsWith(head, MAGIC)) {
-    return archiveRefusal(head);
+    const refusal = archiveRefusal(head);
+    if (refusal !== null) {
+      throw refusal;
+    }
+    return { kind: "custom" };
   }
   if (startsWith(head, [0xff, 0xfe]) || startsWith(head, [0xfe, 0xff])) {
-    return refused(
+    throw refused(
       "UTF-16 text, as PowerShell's > makes of any output",
       "a binary dump is destroyed by this; use pg_dump -Fc -f <file>",
     );
   }
   const wrapper = WRAPPERS.find(([, magic]) => startsWith(head, magic));
   if (wrapper !== undefined) {
-    return refused(
-      `a ${wrapper[0]} file`,
-      "unpack it first, or make the backup with pg_dump -Fc, which compresses by itself",
-    );
+    return { kind: "wrapped", by: wrapper[0] };
   }
   if (isTar(head)) {
-    return refused("a tar archive", CUSTOM_HINT);
+    return { kind: "tar" };
   }
-  return textRefusal(head);
+  const refusal = textRefusal(head);
+  if (refusal !== null) {
+    throw refusal;
+  }
+  return { kind: "script" };
 }
 
 function refused(what: string, hint: string): ArchiveDamaged {
@@ -62,7 +75,7 @@ function archiveRefusal(head: Buffer): ArchiveDamaged | null {
     : refused(`archive format ${code}`, CUSTOM_HINT);
 }
 
-function textRefusal(head: Buffer): ArchiveDamaged {
+function textRefusal(head: Buffer): ArchiveDamaged | null {
   const text = head.toString("latin1");
   const inside = head.indexOf(MAGIC);
   if (inside > 0) {
@@ -71,11 +84,8 @@ function textRefusal(head: Buffer): ArchiveDamaged {
       "make the backup with pg_dump -Fc -f <file>, so that nothing else is written to the file",
     );
   }
-  if (text.includes("-- PostgreSQL database cluster dump")) {
-    return refused("a plain SQL script of pg_dumpall", CUSTOM_HINT);
-  }
-  if (text.includes("-- PostgreSQL database dump")) {
-    return refused("a plain SQL script of pg_dump", CUSTOM_HINT);
+  if (text.includes("-- PostgreSQL database cluster dump") || text.includes("-- PostgreSQL database dump")) {
+    return null;
   }
   return refused("nothing that pg_dump writes", "check that this object is the backup, and that it is not encrypted");
 }

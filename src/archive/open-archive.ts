@@ -5,10 +5,11 @@
  * file for a script.
  */
 
-import { throwIfAborted } from "../errors.ts";
+import { type ArchiveDamaged, throwIfAborted } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { CustomArchive } from "./custom/custom-reader.ts";
-import { DETECTION_BYTES, refusalOf } from "./detect.ts";
+import { unsupported } from "./damage.ts";
+import { DETECTION_BYTES, detect } from "./detect.ts";
 import type { Archive, ByteSource, OpenOptions } from "./model.ts";
 import { readContents } from "./toc/read-contents.ts";
 
@@ -23,12 +24,22 @@ export async function openArchive(source: ByteSource, options: OpenOptions = {})
   const reader = new ByteReader(source.read(0, source.size ?? undefined, signal), 0, signal);
   try {
     await reader.fill(Math.min(DETECTION_BYTES, source.size ?? DETECTION_BYTES));
-    const refusal = refusalOf(reader.window.subarray(0, DETECTION_BYTES));
-    if (refusal !== null) {
-      throw refusal;
+    const found = detect(reader.window.subarray(0, DETECTION_BYTES));
+    switch (found.kind) {
+      case "custom":
+        return new CustomArchive(source, await readContents(reader, source.size, "custom"), []);
+      case "wrapped":
+        throw notYet(`a ${found.by} file`, "unpack it first, or make the backup with pg_dump -Fc");
+      case "tar":
+        throw notYet("a tar archive", "make the backup with pg_dump -Fc");
+      case "script":
+        throw notYet("a plain SQL script", "make the backup with pg_dump -Fc");
     }
-    return new CustomArchive(source, await readContents(reader, source.size, "custom"), []);
   } finally {
     await reader.close();
   }
+}
+
+function notYet(what: string, hint: string): ArchiveDamaged {
+  return unsupported("unsupported_format", `not a custom-format archive: ${what}`, hint);
 }
