@@ -28,11 +28,25 @@ function attach(dumpId: number, child: number, parent: number, tag: string) {
 
 function tasksOf(...toc: TocEntry[]): Map<number, LoadTask> {
   const sizes = new Map(toc.map((entry) => [entry.dumpId, entry.dumpId * 10]));
-  const tasks = loadTasks(planRestore(archiveOf({ toc })), toc, (entry) => sizes.get(entry.dumpId) ?? null);
+  const tasks = loadTasks(planRestore(archiveOf({ toc })), {
+    ...archiveOf({ toc }),
+    storedSize: (entry) => sizes.get(entry.dumpId) ?? null,
+  });
   return new Map(tasks.map((task) => [task.id, task]));
 }
 
 describe("loadTasks", () => {
+  it("loads what can only be read forwards one by one, as it lies in the file, indexes beside it", () => {
+    const toc = [table(1, "a"), table(2, "b"), rows(3, 1), rows(4, 2), post(5, "INDEX", [2])];
+    const archive = { ...archiveOf({ toc }), sequential: true, dataOrder: [toc[3]!, toc[2]!] };
+    const tasks = loadTasks(planRestore(archive), archive);
+    expect(tasks.map(({ id, after }) => [id, after])).toEqual([
+      [3, [1, 4]],
+      [4, [2]],
+      [5, [4]],
+    ]);
+  });
+
   it("makes post-data wait for the rows of its table, and lock them unless it is an INDEX", () => {
     const tasks = tasksOf(table(1, "t"), rows(2, 1), post(3, "INDEX", [1, 1]), post(4, "CONSTRAINT", [1]));
     expect(tasks.get(3)).toMatchObject({ after: [2], locks: [], touches: [2], isData: false });
@@ -71,7 +85,7 @@ describe("loadTasks", () => {
   it("does not wait for rows that are skipped", () => {
     const toc = [table(1, "t"), rows(2, 1), post(3, "INDEX", [1])];
     const plan = planRestore(archiveOf({ toc }), { skipData: () => true });
-    expect(loadTasks(plan, toc, () => null).map((task) => [task.id, task.after])).toEqual([[3, [1]]]);
+    expect(loadTasks(plan, archiveOf({ toc })).map((task) => [task.id, task.after])).toEqual([[3, [1]]]);
   });
 
   it("takes all sequence values together", () => {

@@ -6,7 +6,7 @@
  * Invariants: post-data waits for the rows of every table it depends on; only post-data other than INDEX locks a table;
  * triggers and foreign keys of a partitioned table wait for the rows of all its partitions. Pure.
  */
-import type { TocEntry } from "../archive/model.ts";
+import type { Archive, TocEntry } from "../archive/model.ts";
 import { columnTypes, indexEffort } from "./index-effort.ts";
 import { partitionRoot, type RestorePlan, type Step } from "./restore-order.ts";
 import type { Task } from "./schedule.ts";
@@ -30,15 +30,33 @@ const ROW_SECURITY = new Set(["ROW SECURITY", "POLICY"]);
 /** Their DDL on a partitioned table touches the parent alone. */
 const PARENT_ONLY = new Set(["INDEX", "CONSTRAINT", "INDEX ATTACH"]);
 
+/** What of an archive decides the order of loading. */
+export type LoadedArchive = Pick<Archive, "toc" | "sequential" | "dataOrder" | "storedSize">;
+
 /**
- * `size` tells a data entry's stored bytes, or `null`; `toc` is the whole of the archive's. With `checks` each table is
- * looked at again once its rows are in: by a worker with nothing more urgent to do.
+ * With `checks` each table is looked at again once its rows are in: by a worker with nothing more urgent to do. The data of
+ * an archive that can only be read forwards is loaded one entry after the other, as it lies in the file.
  */
-export function loadTasks(
+export function loadTasks(plan: Pick<RestorePlan, "body">, archive: LoadedArchive, checks = false): LoadTask[] {
+  const tasks = independentTasks(plan, archive.toc, (entry) => archive.storedSize(entry), checks);
+  return archive.sequential ? inFileOrder(tasks, archive.dataOrder) : tasks;
+}
+
+function inFileOrder(tasks: readonly LoadTask[], order: readonly TocEntry[]): LoadTask[] {
+  const loaded = new Set(tasks.flatMap(({ kind, id }) => (kind === "table" || kind === "large-objects" ? [id] : [])));
+  const chain = order.map(({ dumpId }) => dumpId).filter((id) => loaded.has(id));
+  const before = new Map(chain.slice(1).map((id, index) => [id, chain[index]!]));
+  return tasks.map((task) => {
+    const previous = before.get(task.id);
+    return previous === undefined ? task : { ...task, after: [...task.after, previous] };
+  });
+}
+
+function independentTasks(
   plan: Pick<RestorePlan, "body">,
   toc: readonly TocEntry[],
   size: (entry: TocEntry) => number | null,
-  checks = false,
+  checks: boolean,
 ): LoadTask[] {
   const graph = tableGraph(plan.body, toc);
   const sequences = plan.body.filter(({ entry }) => entry.desc === "SEQUENCE SET");

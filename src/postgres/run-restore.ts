@@ -145,7 +145,7 @@ class Restore {
   /** Data and post-data together; "data" ends with the last row, "post-data" with the last entry. */
   async #load(plan: RestorePlan): Promise<void> {
     const { archive, checkTable, jobs } = this.#options;
-    const tasks = loadTasks(plan, archive.toc, (entry) => archive.storedSize(entry), checkTable !== undefined);
+    const tasks = loadTasks(plan, archive, checkTable !== undefined);
     let left = tasks.filter((task) => task.isData).length;
     this.#emit({ kind: "phase", phase: "data", entries: tasks.length });
     const started = performance.now();
