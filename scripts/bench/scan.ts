@@ -188,7 +188,6 @@ function oneTableArchive(): Archive {
     wrapping: [],
     remarks: [],
     dataOrder: toc.filter((one) => one.hasData),
-    trailingBytes: 0,
     storedSize: () => null,
     tableData: nothing,
     largeObjects: nothing,

@@ -156,8 +156,6 @@ export interface Archive {
   readonly wrapping: readonly string[];
   /** What the operator should know of the file, each a sentence without its full stop. */
   readonly remarks: readonly string[];
-  /** Bytes beyond the last block (an archive written with `>>`): readable, worth a warning. Known after a walk. */
-  readonly trailingBytes: number;
   storedSize(entry: TocEntry): StoredSize;
   /**
    * Decompressed COPY text (or INSERT statements) of one TABLE DATA entry, the closing `\.` line included.

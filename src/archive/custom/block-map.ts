@@ -9,11 +9,10 @@ import { ArchiveDamaged } from "../../errors.ts";
 import { ByteReader } from "../byte-reader.ts";
 import { damagedAt } from "../damage.ts";
 import type { ArchiveHeader, ByteSource, StoredSize, TocEntry } from "../model.ts";
-import { BLOCK_DATA, BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
+import { BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
+import { checkFileEnd } from "./file-end.ts";
 import { LargeObjectStream } from "./large-objects.ts";
-
-/** Dump IDs a message names at most. */
-const NAMED_IDS = 20;
+import { blockTypeOf, Pass } from "./pass.ts";
 
 export interface BlockMapContents {
   readonly header: ArchiveHeader;
@@ -30,8 +29,7 @@ export interface OpenBlock {
 
 export class BlockMap {
   readonly dataStart: number;
-  /** Bytes behind the last block, once a pass has ended. */
-  trailingBytes = 0;
+  /** What the operator should know of the file; complete once all of it was read. */
   readonly remarks: string[] = [];
   readonly #source: ByteSource;
   readonly #header: ArchiveHeader;
@@ -42,6 +40,8 @@ export class BlockMap {
   readonly #proven = new Set<number>();
   readonly #ends = new Map<number, number>();
   #sorted: readonly number[] | null = null;
+  readonly #toc: readonly TocEntry[];
+  #endChecked = false;
   #scan: Pass;
   #scanOffset: number;
   #scanning: Promise<void> = Promise.resolve();
@@ -50,6 +50,7 @@ export class BlockMap {
     this.#source = source;
     this.#header = contents.header;
     this.#entry = contents.entry;
+    this.#toc = [...contents.entry.values()];
     this.dataStart = contents.dataStart;
     this.#withData = [...contents.entry.values()].filter((entry) => entry.hasData);
     for (const entry of this.#withData) {
@@ -118,10 +119,36 @@ export class BlockMap {
         this.#proven.add(entry.dumpId);
       },
       ended: (entry, offset) => this.#ends.set(entry.dumpId, offset),
-      done: (offset) => {
-        this.trailingBytes = Math.max(0, (this.#source.size ?? offset) - offset);
-      },
     });
+  }
+
+  /**
+   * The block of `entry` was read to its end, where `reader` stands. What follows the last block is looked at.
+   * @throws ArchiveDamaged (`appended`)
+   */
+  async wasRead(entry: TocEntry, offset: number, reader: ByteReader): Promise<void> {
+    const end = reader.offset;
+    this.#ends.set(entry.dumpId, end);
+    if (offset === this.#scanOffset && this.#scan.awaits(entry)) {
+      // the scan for other blocks goes on from here
+      this.#scan.ended(entry, end);
+      this.#scanOffset = end;
+    }
+    if (this.complete && this.inFileOrder().at(-1) === entry) {
+      await this.checkEnd(reader);
+    }
+  }
+
+  /** `reader` stands behind the last block. @throws ArchiveDamaged (`appended`) */
+  async checkEnd(reader: ByteReader): Promise<void> {
+    if (this.#endChecked) {
+      return;
+    }
+    const remark = await checkFileEnd(reader, this.#source.size, { header: this.#header, toc: this.#toc });
+    this.#endChecked = true;
+    if (remark !== null) {
+      this.remarks.push(remark);
+    }
   }
 
   /** Opens at the position at hand; `null` when there is none or when it was only claimed and is wrong. */
@@ -209,68 +236,6 @@ export class BlockMap {
     }
     return this.#sorted[low] ?? this.#source.size;
   }
-}
-
-interface PassEvents {
-  met(entry: TocEntry, offset: number): void;
-  ended(entry: TocEntry, offset: number): void;
-  done(offset: number): void;
-}
-
-/** One pass over the blocks: which are still to come, and what may not come. */
-export class Pass {
-  readonly #missing: Set<number>;
-  readonly #entry: ReadonlyMap<number, TocEntry>;
-  readonly #events: PassEvents;
-
-  constructor(expected: readonly TocEntry[], entry: ReadonlyMap<number, TocEntry>, events: PassEvents) {
-    this.#missing = new Set(expected.map((item) => item.dumpId));
-    this.#entry = entry;
-    this.#events = events;
-  }
-
-  /** All blocks were met; what follows them is no part of the archive. */
-  get done(): boolean {
-    return this.#missing.size === 0;
-  }
-
-  /** The entry a block belongs to. @throws ArchiveDamaged for a block that the TOC does not announce. */
-  met(block: BlockHeader): TocEntry {
-    const entry = this.#entry.get(block.dumpId);
-    if (entry === undefined || !entry.hasData) {
-      throw damagedAt("bad_block", `block of unknown dump ID ${block.dumpId}`, block.offset);
-    }
-    if (!this.#missing.has(block.dumpId)) {
-      throw damagedAt("bad_block", `second block of dump ID ${block.dumpId}`, block.offset);
-    }
-    if (block.type !== blockTypeOf(entry)) {
-      throw damagedAt("bad_block", `block type ${block.type} for dump ID ${block.dumpId}`, block.offset);
-    }
-    this.#events.met(entry, block.offset);
-    return entry;
-  }
-
-  /** The block of `entry` has been read up to `offset`. */
-  ended(entry: TocEntry, offset: number): void {
-    this.#missing.delete(entry.dumpId);
-    this.#events.ended(entry, offset);
-    if (this.done) {
-      this.#events.done(offset);
-    }
-  }
-
-  /** The file ended at `offset` although blocks are missing. */
-  missing(offset: number): ArchiveDamaged {
-    const ids = [...this.#missing];
-    const named = ids.slice(0, NAMED_IDS).join(", ");
-    const more = ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : "";
-    return damagedAt("truncated", `archive ends without the data of dump ID ${named}${more}`, offset);
-  }
-}
-
-/** The type of the block that an entry with data has. */
-export function blockTypeOf(entry: TocEntry): number {
-  return entry.desc === "BLOBS" ? BLOCK_LARGE_OBJECTS : BLOCK_DATA;
 }
 
 async function* ranges(

@@ -207,17 +207,42 @@ describe("positions", () => {
 });
 
 describe("bytes behind the last block", () => {
-  it("of an archive written with >> are counted, not read (trap 3)", async () => {
-    const archive = await openSample("extra-pg15-append-redirect.dump");
-    expect(archive.trailingBytes).toBe(0);
-    await walkAll(archive);
-    expect(archive.trailingBytes).toBe(33_222);
+  const whole = sampleBytes("pg15-pipe.dump");
+  const readings: ReadonlyArray<readonly [how: string, read: (archive: Archive) => Promise<unknown>]> = [
+    ["a walk", walkAll],
+    ["requests in order", (archive) => readAll(archive)],
+    ["requests in reverse order", (archive) => readAll(archive, archive.toc.toReversed())],
+  ];
+
+  it.each(readings)(
+    "are worth a remark when the table of contents stands there again (trap 3): %s",
+    async (_how, read) => {
+      const archive = await openSample("extra-pg15-append-redirect.dump");
+      expect(archive.remarks).toEqual([]);
+      await read(archive);
+      expect(archive.remarks).toEqual([expect.stringMatching(/written with >>/)]);
+    },
+  );
+
+  it.each(readings)("are none in a sound file, and may be zeros: %s", async (_how, read) => {
+    const archive = await openSample("pg15-pipe.dump");
+    await read(archive);
+    expect(archive.remarks).toEqual([]);
+    const padded = await openArchive(memorySource(Buffer.concat([whole, Buffer.alloc(5000)])));
+    await read(padded);
+    expect(padded.remarks).toEqual([expect.stringMatching(/zeros/)]);
   });
 
-  it("are none elsewhere", async () => {
-    const archive = await openSample("pg15-pipe.dump");
-    await walkAll(archive);
-    expect(archive.trailingBytes).toBe(0);
+  it.each([
+    ["yesterday's archive in front", sampleBytes("pg15-gzip.dump")],
+    ["the same archive once more", whole],
+    ["a piece of an archive", whole.subarray(0, 5000)],
+    ["a log line", Buffer.from("pg_dump: done\n")],
+  ])("refuse the file when they are something else: %s", async (_what, tail) => {
+    for (const [, read] of readings) {
+      const archive = await openArchive(memorySource(Buffer.concat([whole, tail])));
+      await expect(read(archive)).rejects.toMatchObject({ code: "appended", exitCode: 7 });
+    }
   });
 });
 
@@ -285,7 +310,7 @@ describe("a walk", () => {
         },
       });
       expect(half).toEqual([5]);
-      expect(archive.trailingBytes).toBe(0);
+      expect(archive.remarks).toEqual([]);
     }
   });
 

@@ -10,9 +10,10 @@ import type { ByteReader } from "../byte-reader.ts";
 import { decompress } from "../compression/compression.ts";
 import type { Archive, ArchiveHeader, ByteSource, LargeObject, StoredSize, TocEntry, WalkHandlers } from "../model.ts";
 import type { Contents } from "../toc/read-contents.ts";
-import { BlockMap, blockTypeOf, type OpenBlock } from "./block-map.ts";
+import { BlockMap, type OpenBlock } from "./block-map.ts";
 import { BLOCK_LARGE_OBJECTS, type BlockHeader, ChunkStream, readBlockHeader } from "./blocks.ts";
 import { LargeObjectStream } from "./large-objects.ts";
+import { blockTypeOf } from "./pass.ts";
 
 export class CustomArchive implements Archive {
   readonly header: ArchiveHeader;
@@ -47,10 +48,6 @@ export class CustomArchive implements Archive {
     return this.#blocks.complete;
   }
 
-  get trailingBytes(): number {
-    return this.#blocks.trailingBytes;
-  }
-
   storedSize(entry: TocEntry): StoredSize {
     return this.#blocks.storedSize(entry);
   }
@@ -60,6 +57,7 @@ export class CustomArchive implements Archive {
     try {
       const chunks = new ChunkStream(reader, this.header);
       yield* decompress(this.header.compression, chunks.payload(), whereOf(entry, offset));
+      await this.#blocks.wasRead(entry, offset, reader);
     } finally {
       await reader.close();
     }
@@ -69,6 +67,7 @@ export class CustomArchive implements Archive {
     const { reader, offset } = await this.#open(entry, signal, true);
     try {
       yield* new LargeObjectStream(reader, this.header, whereOf(entry, offset)).objects();
+      await this.#blocks.wasRead(entry, offset, reader);
     } finally {
       await reader.close();
     }
@@ -88,6 +87,7 @@ export class CustomArchive implements Archive {
         await this.#visit(reader, block, entry, handlers);
         pass.ended(entry, reader.offset);
       }
+      await this.#blocks.checkEnd(reader);
     } finally {
       await reader.close();
     }

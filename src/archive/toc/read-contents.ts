@@ -57,7 +57,23 @@ export async function readContents(
   };
 }
 
-async function readToc(input: Input, { minor }: RawHeader, tail: TailKind): Promise<readonly RawEntry[]> {
+/**
+ * Reads a table of contents alone, from where `reader` stands, of an archive whose header is known.
+ * @throws ArchiveDamaged with the byte offset.
+ */
+export async function readTocAgain(
+  reader: ByteReader,
+  size: number | null,
+  header: NumberSizes & { readonly minor: number },
+): Promise<readonly RawEntry[]> {
+  return await readToc({ reader, size: size ?? Number.POSITIVE_INFINITY, sizes: header }, header, "offset");
+}
+
+async function readToc(
+  input: Input,
+  { minor }: Pick<RawHeader, "minor">,
+  tail: TailKind,
+): Promise<readonly RawEntry[]> {
   const start = input.reader.offset;
   const count = await parse(input, "its table of contents", (cursor) => cursor.int());
   if (count < 0 || count * FIELDS_PER_ENTRY * (1 + input.sizes.intSize) > input.size) {

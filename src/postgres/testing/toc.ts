@@ -60,7 +60,6 @@ export function archiveOf(parts: ArchiveParts): Archive {
     wrapping: [],
     remarks: [],
     dataOrder: parts.toc.filter((entry) => entry.hasData),
-    trailingBytes: 0,
     storedSize: () => null,
     tableData: () => chunks(["\\.\n\n\n"]),
     largeObjects: (entry) => objects(parts.largeObjects?.get(entry.dumpId) ?? []),
