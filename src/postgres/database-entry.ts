@@ -39,7 +39,7 @@ export function databaseOptions(entry: TocEntry | null): DatabaseOptions {
 }
 
 function optionValue(token: Token | undefined): string | null {
-  return stringOf(token) ?? nameOf(token);
+  return stringOf(token) ?? nameOf(token) ?? (token?.kind === "number" ? token.text : null);
 }
 
 /**
@@ -109,7 +109,7 @@ export function renameDatabase(sql: string, from: string, to: string): string {
   let behindDatabase = false;
   return tokens(sql)
     .map((token) => {
-      const isSpace = token.kind === "other" && /^\s/.test(token.text);
+      const isSpace = token.kind === "space";
       const isName = behindDatabase && nameOf(token) === from;
       if (!isSpace) behindDatabase = isWord(token, "DATABASE");
       return isName ? quoteIdentifier(to) : token.text;

@@ -45,7 +45,7 @@ export function grantees(sql: string): string[] {
   const list = meaningful(tokens(sql));
   const roles = new Set<string>();
   let statement: Token[] = [];
-  for (const token of [...list, { kind: "other", text: ";" } as const]) {
+  for (const token of [...list, { kind: "other", text: ";", start: sql.length } as const]) {
     if (token.text !== ";") {
       statement.push(token);
       continue;
