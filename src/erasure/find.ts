@@ -14,6 +14,7 @@ import { throwIfAborted } from "../errors.ts";
 import { canonicalise } from "../ledger/canonical.ts";
 import type { CompiledPlan } from "./compile.ts";
 import { type Decision, examineRow, type RowView, textOf } from "./examine.ts";
+import { readForwards } from "./forward-reading.ts";
 import { rewritesLargeObject } from "./large-objects.ts";
 import type { Matcher } from "./matcher.ts";
 import { ReferenceChains } from "./reference-chains.ts";
@@ -29,6 +30,8 @@ export interface Findings {
   readonly resolved: number;
   /** Tables read in this phase, by dump ID; several times where rounds were needed. */
   readonly tablesRead: readonly number[];
+  /** Of an archive that can only be read forwards: why it was read, once for each time from its beginning. */
+  readonly readings: readonly string[];
 }
 
 /** Key types of the subject table that name the person rather than identify: used by `redact: [names]` alone. */
@@ -66,6 +69,7 @@ class Finder {
 
   async run(): Promise<Findings> {
     const subjects = [...this.compiled.tables.values()].filter((plan) => plan.subject.length > 0);
+    if (this.archive.sequential) return await this.runForwards(subjects);
     if (!this.archive.randomAccess) await this.walk(subjects);
     for (const plan of subjects) if (!this.done.has(plan.dumpId)) await this.readAlone(plan, this.dataOf(plan));
     this.matcher.reloadTags();
@@ -75,8 +79,41 @@ class Finder {
       else for (const plan of wanted) await this.readAlone(plan, this.dataOf(plan));
     }
     if (this.largeObjects.size > 0) await this.keepSharedLargeObjects();
+    return this.findings([]);
+  }
+
+  private findings(readings: readonly string[]): Findings {
     const { names, largeObjects, resolved, tablesRead } = this;
-    return { names, largeObjects, resolved, tablesRead };
+    return { names, largeObjects, resolved, tablesRead, readings };
+  }
+
+  private async runForwards(subjects: readonly TablePlan[]): Promise<Findings> {
+    const { archive, compiled } = this;
+    let allResolved = subjects.length === 0;
+    const readings = await readForwards({
+      order: () => archive.dataOrder,
+      tables: compiled.tables,
+      groups: compiled.order,
+      subjects,
+      isWanted: (plan) => mustBeRead(plan) && !this.done.has(plan.dumpId),
+      read: async (plan) => {
+        await this.readAlone(plan, this.dataOf(plan));
+        // a subject table with parents is read once for its people, and again for its parents
+        if (allResolved) this.done.add(plan.dumpId);
+      },
+      resolved: () => {
+        allResolved = true;
+        this.matcher.reloadTags();
+      },
+      readCycle: async (plans) => {
+        const rounds = await this.readToFixedPoint(plans);
+        for (const plan of plans) this.done.add(plan.dumpId);
+        return rounds;
+      },
+    });
+    if (this.largeObjects.size === 0) return this.findings(readings);
+    await this.keepSharedLargeObjects();
+    return this.findings([...readings, "to learn which large objects are shared"]);
   }
 
   /** A piped archive is read once from end to end to learn positions; what can be found on the way is. */
@@ -108,13 +145,16 @@ class Finder {
     if (plan.subject.length === 0 || plan.edges.length === 0) this.done.add(plan.dumpId);
   }
 
-  private async readToFixedPoint(group: readonly TablePlan[]): Promise<void> {
+  /** @returns how often the group was read. */
+  private async readToFixedPoint(group: readonly TablePlan[]): Promise<number> {
     for (let round = 1; ; round++) {
       const before = this.revision();
-      const chains = round > cheapRounds && round % 2 === 0 ? new ReferenceChains(this.matcher) : null;
+      // where another round means another reading of the whole file, references are remembered from the first one on
+      const follows = this.archive.sequential ? round % 2 === 1 : round > cheapRounds && round % 2 === 0;
+      const chains = follows ? new ReferenceChains(this.matcher) : null;
       for (const plan of group) await this.readRound(plan, chains);
       // what chains found has been followed by bytes of keys alone: one more look at the rows themselves
-      if (this.revision() === before && !chains) return;
+      if (this.revision() === before && !chains) return round;
     }
   }
 

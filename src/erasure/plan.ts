@@ -48,6 +48,8 @@ export interface ErasurePlan {
   readonly largeObjects: ReadonlySet<number>;
   /** Tables read before the filtering pass, each time they were. */
   readonly tablesRead: readonly number[];
+  /** Of an archive that can only be read forwards: why it was read before the filtering pass, once for each time. */
+  readonly readings: readonly string[];
   /** `sha256:` and 64 hex digits. */
   readonly digest: string;
   /** One of the row's requests took effect before the snapshot. */
@@ -84,12 +86,13 @@ export async function planErasure(input: PlanInput): Promise<ErasurePlan> {
     encoding: archive.encoding,
     largeObjects: found.largeObjects,
     tablesRead: found.tablesRead,
+    readings: found.readings,
     digest: planDigest(coverage.policy.digest, views, compiled, found),
     isLate: (table, decision) => isLate(table, decision, views, input.snapshotAt),
   };
 }
 
-const nothingFound: Findings = { names: new Map(), largeObjects: new Set(), resolved: 0, tablesRead: [] };
+const nothingFound: Findings = { names: new Map(), largeObjects: new Set(), resolved: 0, tablesRead: [], readings: [] };
 
 function isLate(
   table: TablePlan,
