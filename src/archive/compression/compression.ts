@@ -4,7 +4,8 @@
  */
 
 import type { ArchiveCompression } from "../model.ts";
-import { lz4Decode, lz4Store } from "./lz4.ts";
+import { lz4Decode } from "./lz4.ts";
+import { lz4Encode } from "./lz4-encode.ts";
 import { zlibDecode, zlibEncode } from "./zlib-stream.ts";
 import { zstdDecode, zstdEncode } from "./zstd.ts";
 
@@ -26,7 +27,7 @@ export function decompress(
   }
 }
 
-/** `level` is the algorithm's own; `undefined` its default. lz4 is written as stored blocks and has no level. */
+/** `level` is the algorithm's own; `undefined` its default. lz4 has none here. */
 export function compress(
   compression: ArchiveCompression,
   input: AsyncIterable<Buffer>,
@@ -38,7 +39,7 @@ export function compress(
     case "gzip":
       return zlibEncode(input, level ?? -1);
     case "lz4":
-      return lz4Store(input);
+      return lz4Encode(input);
     case "zstd":
       return zstdEncode(input, level);
   }

@@ -1,6 +1,6 @@
 /**
  * LZ4 frames (LZ4 frame format 1.6.4): decoding of linked and independent blocks, block, header and content checksums,
- * content size, skippable frames, frames in a row; and writing of frames with stored blocks.
+ * content size, skippable frames, frames in a row. `lz4-encode.ts` writes them.
  *
  * pg_dump writes 64 KiB linked blocks without checksums, so the missing EndMark is all that tells a cut stream.
  * Invariants: at most one block and 320 KiB of output are held; each buffer that is given out is not touched again.
@@ -161,27 +161,4 @@ async function decodeBlock(
     }
     throw error;
   }
-}
-
-/** Block size code 5: 256 KiB. */
-const STORED_BLOCK_BYTES = 256 * 1024;
-
-/** Wraps bytes into one LZ4 frame whose blocks are stored as they are, which every decoder of frames reads. */
-export async function* lz4Store(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void, undefined> {
-  const descriptor = Buffer.from([0x60, 0x50]);
-  const head = Buffer.alloc(7);
-  head.writeUInt32LE(FRAME_MAGIC, 0);
-  descriptor.copy(head, 4);
-  head[6] = (xxh32(descriptor) >>> 8) & 0xff;
-  yield head;
-  for await (const bytes of input) {
-    for (let at = 0; at < bytes.length; at += STORED_BLOCK_BYTES) {
-      const block = bytes.subarray(at, at + STORED_BLOCK_BYTES);
-      const size = Buffer.alloc(4);
-      size.writeUInt32LE(STORED_FLAG + block.length, 0);
-      yield size;
-      yield block;
-    }
-  }
-  yield Buffer.alloc(4);
 }
