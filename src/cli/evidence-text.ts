@@ -1,5 +1,5 @@
 /** The evidence as a person at a terminal reads it: what was done, table by table, and for whom. */
-import type { EvidenceDocument, TableEvidence } from "../evidence/document.ts";
+import type { BackupEvidence, EvidenceDocument, TableEvidence } from "../evidence/document.ts";
 
 /** Columns aligned, numbers to the right. */
 export function alignedTable(header: readonly string[], rows: readonly (readonly string[])[], textColumns = 1): string {
@@ -29,6 +29,7 @@ export function evidenceText(evidence: EvidenceDocument): string {
   if (evidence.backup) {
     const hours = (evidence.backup.age_seconds / 3600).toFixed(1);
     lines.push(`backup  ${evidence.backup.location}, ${hours} hours old`);
+    lines.push(...readingLines(evidence.backup));
   }
   if (evidence.ledger)
     lines.push(`ledger  ${number(evidence.ledger.size)} records, head ${evidence.ledger.head.slice(0, 16)}`);
@@ -62,6 +63,16 @@ export function evidenceText(evidence: EvidenceDocument): string {
     );
   }
   return lines.join("\n");
+}
+
+/** How the file had to be read, when that is not plain; and what is unusual about it. */
+function readingLines({ wrapping = [], readings = [], remarks = [] }: BackupEvidence): string[] {
+  const times = readings.length === 1 ? "once" : `${readings.length} times`;
+  return [
+    ...(wrapping.length > 0 ? [`        inside ${wrapping.join(", ")}`] : []),
+    ...(readings.length > 0 ? [`        read ${times}: ${readings.join("; ")}`] : []),
+    ...remarks.map((remark) => `        ${remark}`),
+  ];
 }
 
 function tableLines(tables: readonly TableEvidence[], number: (value: number) => string): string {

@@ -30,7 +30,7 @@ export interface Findings {
   readonly resolved: number;
   /** Tables read in this phase, by dump ID; several times where rounds were needed. */
   readonly tablesRead: readonly number[];
-  /** Of an archive that can only be read forwards: why it was read, once for each time from its beginning. */
+  /** Of an archive that cannot be read at any place: why it was read, once for each time from its beginning. */
   readonly readings: readonly string[];
 }
 
@@ -70,7 +70,8 @@ class Finder {
   async run(): Promise<Findings> {
     const subjects = [...this.compiled.tables.values()].filter((plan) => plan.subject.length > 0);
     if (this.archive.sequential) return await this.runForwards(subjects);
-    if (!this.archive.randomAccess) await this.walk(subjects);
+    const piped = !this.archive.randomAccess;
+    if (piped) await this.walk(subjects);
     for (const plan of subjects) if (!this.done.has(plan.dumpId)) await this.readAlone(plan, this.dataOf(plan));
     this.matcher.reloadTags();
     for (const group of this.compiled.order) {
@@ -79,7 +80,7 @@ class Finder {
       else for (const plan of wanted) await this.readAlone(plan, this.dataOf(plan));
     }
     if (this.largeObjects.size > 0) await this.keepSharedLargeObjects();
-    return this.findings([]);
+    return this.findings(piped ? ["to learn where its tables lie: pg_dump could not write it down into a pipe"] : []);
   }
 
   private findings(readings: readonly string[]): Findings {

@@ -48,7 +48,7 @@ export interface ErasurePlan {
   readonly largeObjects: ReadonlySet<number>;
   /** Tables read before the filtering pass, each time they were. */
   readonly tablesRead: readonly number[];
-  /** Of an archive that can only be read forwards: why it was read before the filtering pass, once for each time. */
+  /** Of an archive that cannot be read at any place: why it was read before the filtering pass, once for each time. */
   readonly readings: readonly string[];
   /** `sha256:` and 64 hex digits. */
   readonly digest: string;

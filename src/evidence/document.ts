@@ -24,6 +24,12 @@ export interface BackupEvidence {
   readonly archive_version: string;
   readonly compression: string;
   readonly database: string;
+  /** What lies around the archive, outermost first: `age`, `gzip`, `lz4`, `zstd`, `tar`. */
+  readonly wrapping?: readonly string[];
+  /** Of a file that cannot be read at any place: why it was read, once for each time from its beginning. */
+  readonly readings?: readonly string[];
+  /** What is unusual about the file. */
+  readonly remarks?: readonly string[];
 }
 
 export interface LedgerEvidence {

@@ -20,6 +20,7 @@ import type { Journal } from "./journal.ts";
 import { checkMatchable } from "./matchable.ts";
 import { type OpenBackup, openBackup } from "./open-backup.ts";
 import type { RunContext, Settings } from "./settings.ts";
+import { readingEvidence } from "./summaries.ts";
 
 export interface Prepared {
   readonly backup: OpenBackup;
@@ -58,6 +59,7 @@ export async function prepare(run: RunContext, backupName: string, journal: Jour
       });
     });
     const advice = [...coverage.advice, ...adviceOn(run.settings)];
+    journal.add({ backup: readingEvidence(backup, plan) });
     journal.add({ plan: { digest: plan.digest }, ...(advice.length > 0 ? { advice } : {}) });
     return { backup, keys, ledger, coverage, plan, at };
   } catch (error) {

@@ -18,7 +18,7 @@ import { restoreEvents } from "./restore-events.ts";
 import { sanitisedTable } from "./restore-table.ts";
 import { type RunResult, withEvidence } from "./run-evidence.ts";
 import type { RunContext, TargetSettings } from "./settings.ts";
-import { erasedLargeObjects, requestEvidence, tableEvidence } from "./summaries.ts";
+import { erasedLargeObjects, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
 import { planOnly } from "./verify.ts";
 import { TargetVerification } from "./verify-target.ts";
 
@@ -131,6 +131,7 @@ async function load(
   });
   for (const { name, seconds } of result.phases) journal.addPhase(name, seconds);
   journal.add({
+    backup: readingEvidence(prepared.backup, plan),
     tables: tableEvidence(plan, tally),
     requests: requestEvidence(plan, tally),
     large_objects: { restored: result.largeObjects, erased: erasedLargeObjects(archive, plan) },

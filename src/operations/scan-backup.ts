@@ -8,7 +8,7 @@ import type { Journal } from "./journal.ts";
 import type { Prepared } from "./prepare.ts";
 import { sanitisedTable } from "./restore-table.ts";
 import type { RunContext } from "./settings.ts";
-import { erasedLargeObjects, requestEvidence, tableEvidence } from "./summaries.ts";
+import { erasedLargeObjects, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
 
 export async function scanBackup(
   run: RunContext,
@@ -42,6 +42,7 @@ export async function scanBackup(
     }
   });
   journal.add({
+    backup: readingEvidence(prepared.backup, prepared.plan),
     tables: tableEvidence(prepared.plan, tally),
     requests: requestEvidence(prepared.plan, tally),
     large_objects: { restored: largeObjects, erased: erasedLargeObjects(archive, prepared.plan) },

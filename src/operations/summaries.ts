@@ -2,7 +2,7 @@
 import type { Archive } from "../archive/model.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import type { Tally } from "../erasure/tally.ts";
-import type { RequestEvidence, TableEvidence } from "../evidence/document.ts";
+import type { BackupEvidence, RequestEvidence, TableEvidence } from "../evidence/document.ts";
 
 /** How many of the archive's large objects the plan leaves out: of those it names, the ones that are there. */
 export function erasedLargeObjects(archive: Pick<Archive, "toc">, plan: ErasurePlan): number {
@@ -10,6 +10,21 @@ export function erasedLargeObjects(archive: Pick<Archive, "toc">, plan: ErasureP
     desc === "BLOB" ? [tag] : desc === "BLOB METADATA" ? (defn ?? "").split("\n") : [],
   );
   return new Set(present.filter((oid) => oid !== "" && plan.largeObjects.has(Number(oid)))).size;
+}
+
+/** The backup's evidence with what has been learnt of the file so far: what lies around it, how it had to be read, remarks. */
+export function readingEvidence(
+  { evidence, archive }: { readonly evidence: BackupEvidence; readonly archive: Archive },
+  plan: Pick<ErasurePlan, "readings">,
+): BackupEvidence {
+  const { sequential, wrapping, remarks } = archive;
+  const readings = sequential || plan.readings.length > 0 ? [...plan.readings, "to filter all rows"] : [];
+  return {
+    ...evidence,
+    ...(wrapping.length > 0 ? { wrapping } : {}),
+    ...(readings.length > 0 ? { readings } : {}),
+    ...(remarks.length > 0 ? { remarks: [...remarks] } : {}),
+  };
 }
 
 /** One line for each table with data in the dump, in the dump's order. */
