@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { testServers } from "../embedded/testing/servers.ts";
 import { verifyEvidence } from "../evidence/signature.ts";
-import { appendErase, appendEraseLines } from "../ledger/erase.ts";
+import { appendErase } from "../ledger/erase.ts";
 import { initLedger } from "../ledger/init.ts";
 import { loadKeyFile } from "../ledger/key-file.ts";
 import {
@@ -25,8 +25,9 @@ import {
 import { openStore, type StoreLocation } from "../storage/open-store.ts";
 import { describeBackups } from "./backups.ts";
 import { planRestore, restoreBackup } from "./restore.ts";
-import type { RunContext, RunEvent, Settings } from "./settings.ts";
-import { canaries, shopErasure, shopPolicy, shopRequests, shopSchema } from "./testing/shop.ts";
+import type { RunContext } from "./settings.ts";
+import { canaries, shopErasure, shopPolicy, shopSchema } from "./testing/shop.ts";
+import { comparable, type ShopRun, setUpShopRun } from "./testing/shop-run.ts";
 import { reportBackup, verifyBackup } from "./verify.ts";
 
 const { s3 } = testServers();
@@ -41,63 +42,8 @@ function database(prefix: string): string {
   return name;
 }
 
-/** pg_dump's text with the rows of each table in order: an UPDATE moves a row, a filter does not. */
-async function comparable(name: string): Promise<string> {
-  return (await dump(name)).replaceAll(
-    /(^COPY .* FROM stdin;\n)((?:.*\n)*?)(\\\.\n)/gm,
-    (_, head: string, rows: string, end: string) => head + rows.split("\n").toSorted().join("\n") + end,
-  );
-}
-
-function settingsIn(place: string, target: string | null, source: StoreLocation, ledger: StoreLocation): Settings {
-  const url = new URL(serverUrl ?? "postgres://x@localhost/x");
-  if (target) url.pathname = `/${target}`;
-  return {
-    source: { location: source, region: source.region ?? null, timezone: "UTC" },
-    target: target ? { url: url.toString(), region: null, allowedHosts: [], tls: "verify-full", caFile: null } : null,
-    ledger: { location: ledger, keyFile: join(place, "ledger.key"), maxStaleness: 900_000 },
-    policyFile: join(place, "policy.yaml"),
-    limits: { maxBackupAge: 120 * 3_600_000, jobs: 3 },
-    evidence: { location: { url: "evidence", baseDirectory: place }, signingKeyFile: null },
-  };
-}
-
-interface Setup {
-  readonly place: string;
-  readonly context: (target: string | null, more?: Partial<RunContext>) => RunContext;
-  readonly events: RunEvent[];
-  readonly ledger: StoreLocation;
-}
-
-/** A folder with ledger, keys, policy and the shop's requests; the backups come from `source`. */
-async function setUp(source: StoreLocation, ledger?: StoreLocation, policy = shopPolicy): Promise<Setup> {
-  const place = await mkdtemp(join(folder, "run-"));
-  const ledgerAt = ledger ?? { url: "ledger", baseDirectory: place };
-  const store = await openStore(ledgerAt);
-  const keys = await initLedger(store, join(place, "ledger.key"), { now: new Date() });
-  for await (const receipt of appendEraseLines(
-    store,
-    keys,
-    shopRequests.map((line) => JSON.stringify(line)),
-    new Date(),
-  ))
-    void receipt;
-  store.close();
-  await writeFile(join(place, "policy.yaml"), policy);
-  const events: RunEvent[] = [];
-  return {
-    place,
-    events,
-    ledger: ledgerAt,
-    context: (target, more = {}) => ({
-      settings: settingsIn(place, target, source, ledgerAt),
-      signal: new AbortController().signal,
-      now: () => new Date(),
-      onEvent: (event) => events.push(event),
-      ...more,
-    }),
-  };
-}
+const setUp = async (source: StoreLocation, ledger?: StoreLocation, policy?: string): Promise<ShopRun> =>
+  await setUpShopRun(folder, source, ledger, policy);
 
 const backups = (): StoreLocation => ({ url: "backups", baseDirectory: folder });
 
@@ -221,7 +167,7 @@ describe.skipIf(!ready)("restore", () => {
 
 describe.skipIf(!ready)("a run that may not go on", () => {
   async function refused(
-    setup: Setup,
+    setup: ShopRun,
     more: Partial<RunContext>,
     code: string,
     exitCode: number,
