@@ -3,23 +3,11 @@
  * quoted parts are exact and may hold anything but NUL), pg_dump's rules for writing (fmtId: quoted only where needed).
  */
 
+import { quoteIdentifier } from "../archive/sql/identifiers.ts";
 import { PolicyRefused } from "../errors.ts";
 import type { TableName } from "./model.ts";
 
-/** Words that must be quoted when used as a name: every keyword of PostgreSQL 18 that is not "unreserved" (kwlist.h). */
-const QUOTED_WORDS = new Set(
-  `all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast char
-  character check coalesce collate collation column concurrently constraint create cross current_catalog current_date
-  current_role current_schema current_time current_timestamp current_user dec decimal default deferrable desc distinct do
-  else end except exists extract false fetch float for foreign freeze from full grant greatest group grouping having ilike
-  in initially inner inout int integer intersect interval into is isnull join json json_array json_arrayagg json_exists
-  json_object json_objectagg json_query json_scalar json_serialize json_table json_value lateral leading least left like
-  limit localtime localtimestamp merge_action national natural nchar none normalize not notnull null nullif numeric offset
-  on only or order out outer overlaps overlay placing position precision primary real references returning right row
-  select session_user setof similar smallint some substring symmetric system_user table tablesample then time timestamp to
-  trailing treat trim true union unique user using values varchar variadic verbose when where window with xmlattributes
-  xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable`.split(/\s+/),
-);
+export { quoteIdentifier };
 
 export type NameReading =
   | { readonly ok: true; readonly name: TableName }
@@ -68,11 +56,6 @@ export function parseTableName(text: string): TableName {
 /** A column's name is taken as it stands; `"…"` around it is SQL quoting, so that both ways of writing mean the same. */
 export function columnName(text: string): string {
   return /^"(?:[^"]|"")+"$/s.test(text) ? text.slice(1, -1).replaceAll('""', '"') : text;
-}
-
-/** Quotes where SQL needs it, as pg_dump does. */
-export function quoteIdentifier(name: string): string {
-  return /^[a-z_][a-z0-9_]*$/.test(name) && !QUOTED_WORDS.has(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }
 
 /** `schema.table`, quoted where SQL needs it. {@link readTableName} reads it back. */
