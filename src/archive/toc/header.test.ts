@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Cursor } from "./cursor.ts";
-import { decodeHeader, type HeaderToWrite, headerBytes, readHeader } from "./header.ts";
+import { decodeHeader, FORMAT_CUSTOM, type HeaderToWrite, headerBytes, readHeader } from "./header.ts";
 
 const hex = (text: string) => Buffer.from(text.replaceAll(/\s|#.*$/gm, ""), "hex");
 
@@ -23,6 +23,7 @@ const HEADER_1_14 = hex(`
 
 const FIELDS: HeaderToWrite = {
   minor: 14,
+  formatByte: FORMAT_CUSTOM,
   compression: "gzip",
   level: -1,
   createdAt: { year: 2026, month: 11, day: 23, hour: 6, minute: 23, second: 48, isDst: false },

@@ -173,9 +173,11 @@ export function decodeHeader(
   };
 }
 
-/** What the writer puts into a header; always intSize 4, offSize 8, custom format. */
+/** What the writer puts into a header; always intSize 4, offSize 8. */
 export interface HeaderToWrite {
   readonly minor: number;
+  /** FORMAT_CUSTOM or FORMAT_TAR. */
+  readonly formatByte: number;
   readonly compression: ArchiveCompression;
   /** zlib's level as stored up to 1.14; -1 is its default. */
   readonly level: number;
@@ -191,7 +193,7 @@ export function headerBytes(header: HeaderToWrite): Buffer {
   const time = [at.second, at.minute, at.hour, at.day, at.month - 1, at.year - 1900];
   return Buffer.concat([
     MAGIC,
-    Buffer.from([1, header.minor, 0, 4, 8, FORMAT_CUSTOM]),
+    Buffer.from([1, header.minor, 0, 4, 8, header.formatByte]),
     header.minor >= 15
       ? Buffer.from([ALGORITHMS.indexOf(header.compression)])
       : intBytes(header.compression === "none" ? 0 : header.level),
