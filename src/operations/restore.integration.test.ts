@@ -25,7 +25,7 @@ import {
 import { openStore, type StoreLocation } from "../storage/open-store.ts";
 import { describeBackups } from "./backups.ts";
 import { planRestore, restoreBackup } from "./restore.ts";
-import type { RunContext } from "./settings.ts";
+import type { RunContext, RunEvent } from "./settings.ts";
 import { canaries, shopErasure, shopPolicy, shopSchema } from "./testing/shop.ts";
 import { comparable, type ShopRun, setUpShopRun } from "./testing/shop-run.ts";
 import { reportBackup, verifyBackup } from "./verify.ts";
