@@ -1,12 +1,22 @@
 /**
- * node:zlib's engines as async generators: zlib streams (RFC 1950, not gzip), one per block.
+ * node:zlib's engines as async generators: zlib streams (RFC 1950), one per block of a custom archive, and gzip files
+ * (RFC 1952), which directories hold and which lie around whole archives.
  *
  * Invariants: back-pressure reaches the input; when the consumer stops, the input has been ended by the time the
- * generator's `return` resolves, so that the reader below may go on; every byte of the input belongs to the stream.
+ * generator's `return` resolves, so that the reader below may go on; every byte of the input belongs to the stream, but
+ * for zeros behind a gzip file's last member.
  */
 
 import { once } from "node:events";
-import { createDeflate, createInflate, type Deflate, type Inflate, type ZlibOptions } from "node:zlib";
+import {
+  createDeflate,
+  createGunzip,
+  createInflate,
+  type Deflate,
+  type Gunzip,
+  type Inflate,
+  type ZlibOptions,
+} from "node:zlib";
 import { damagedStream } from "../damage.ts";
 
 /** Twice zlib's default speed comes from this size alone. */
@@ -25,16 +35,41 @@ export async function* zlibDecode(
 ): AsyncGenerator<Buffer, void, undefined> {
   const engine = createInflate(ENGINE_OPTIONS);
   const feed = new Feed(input, engine);
+  yield* decoded(engine, feed, "zlib", where);
+  if (feed.bytes > engine.bytesWritten) {
+    throw damagedStream("bad_stream", "bytes after the zlib stream", where);
+  }
+}
+
+/**
+ * Unpacks a gzip file: all its members, and zeros behind the last one, as tapes and block devices leave them. `where`
+ * names the file for errors. @throws ArchiveDamaged
+ */
+export async function* gunzipDecode(
+  input: AsyncIterable<Buffer>,
+  where: string,
+): AsyncGenerator<Buffer, void, undefined> {
+  const engine = createGunzip(ENGINE_OPTIONS);
+  const feed = new GunzipFeed(input, engine);
+  yield* decoded(engine, feed, "gzip", where);
+  if (feed.rest === "other") {
+    throw damagedStream("bad_stream", "bytes after the gzip stream", where);
+  }
+}
+
+async function* decoded(
+  engine: Inflate | Gunzip,
+  feed: Feed,
+  what: string,
+  where: string,
+): AsyncGenerator<Buffer, void, undefined> {
   try {
     yield* outputs(engine, feed);
   } catch (error) {
-    throw zlibCode(error) === null ? error : decodeFailure(error, where);
+    throw zlibCode(error) === null ? error : decodeFailure(error, what, where);
   }
   if (feed.bytes === 0) {
-    throw damagedStream("truncated", "zlib stream is empty", where);
-  }
-  if (feed.bytes > engine.bytesWritten) {
-    throw damagedStream("bad_stream", "bytes after the zlib stream", where);
+    throw damagedStream("truncated", `${what} stream is empty`, where);
   }
 }
 
@@ -47,7 +82,9 @@ export async function* zlibEncode(
   yield* outputs(engine, new Feed(input, engine));
 }
 
-async function* outputs(engine: Inflate | Deflate, feed: Feed): AsyncGenerator<Buffer, void, undefined> {
+type Engine = Inflate | Gunzip | Deflate;
+
+async function* outputs(engine: Engine, feed: Feed): AsyncGenerator<Buffer, void, undefined> {
   const fed = feed.run();
   try {
     for await (const bytes of engine as AsyncIterable<Buffer>) {
@@ -65,12 +102,12 @@ async function* outputs(engine: Inflate | Deflate, feed: Feed): AsyncGenerator<B
 /** Writes the input into the engine at the pace it asks for. */
 class Feed {
   readonly #input: AsyncIterable<Buffer>;
-  readonly #engine: Inflate | Deflate;
+  readonly #engine: Engine;
   /** Bytes taken from the input. */
   bytes = 0;
   failure: { readonly error: unknown } | null = null;
 
-  constructor(input: AsyncIterable<Buffer>, engine: Inflate | Deflate) {
+  constructor(input: AsyncIterable<Buffer>, engine: Engine) {
     this.#input = input;
     this.#engine = engine;
   }
@@ -80,8 +117,11 @@ class Feed {
     try {
       for await (const bytes of this.#input) {
         this.bytes += bytes.length;
-        if (this.#engine.readableEnded || this.#engine.destroyed) {
+        if (!this.wants(bytes)) {
           break;
+        }
+        if (this.#engine.readableEnded) {
+          continue;
         }
         if (!this.#engine.write(bytes)) {
           await drained(this.#engine);
@@ -93,10 +133,60 @@ class Feed {
       this.#engine.destroy(error instanceof Error ? error : new Error("input failed"));
     }
   }
+
+  /** Whether the input is to be read on after these bytes: not when the engine has ended. */
+  protected wants(_bytes: Buffer): boolean {
+    return !this.#engine.readableEnded && !this.#engine.destroyed;
+  }
+}
+
+/** Reads on behind the last member, where the engine has no more interest: only zeros may stand there. */
+class GunzipFeed extends Feed {
+  readonly #gunzip: Gunzip;
+  /** Given to the engine, which may not have taken all of it; with the offset of each one's end. */
+  #untaken: Array<{ readonly bytes: Buffer; readonly end: number }> = [];
+
+  constructor(input: AsyncIterable<Buffer>, engine: Gunzip) {
+    super(input, engine);
+    this.#gunzip = engine;
+  }
+
+  /** What the engine left. */
+  get rest(): "nothing" | "zeros" | "other" {
+    const taken = this.#gunzip.bytesWritten;
+    let rest: "nothing" | "zeros" = "nothing";
+    for (const { bytes, end } of this.#untaken) {
+      if (end > taken) {
+        rest = "zeros";
+        if (!isZeros(bytes.subarray(Math.max(0, taken - (end - bytes.length))))) {
+          return "other";
+        }
+      }
+    }
+    return rest;
+  }
+
+  protected override wants(bytes: Buffer): boolean {
+    const taken = this.#gunzip.bytesWritten;
+    this.#untaken = this.#untaken.filter(({ end }) => end > taken);
+    if (!this.#gunzip.readableEnded) {
+      this.#untaken.push({ bytes, end: this.bytes });
+      return !this.#gunzip.destroyed;
+    }
+    if (!isZeros(bytes)) {
+      this.#untaken.push({ bytes, end: this.bytes });
+      return false;
+    }
+    return true;
+  }
+}
+
+function isZeros(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 /** Resolves when the engine takes more, or never will. */
-async function drained(engine: Inflate | Deflate): Promise<void> {
+async function drained(engine: Engine): Promise<void> {
   if (engine.destroyed || !engine.writableNeedDrain) {
     return;
   }
@@ -113,8 +203,8 @@ function zlibCode(error: unknown): string | null {
   return typeof code === "string" && code.startsWith("Z_") ? code : null;
 }
 
-function decodeFailure(error: unknown, where: string): Error {
+function decodeFailure(error: unknown, what: string, where: string): Error {
   return zlibCode(error) === "Z_BUF_ERROR"
-    ? damagedStream("truncated", "zlib stream ends early", where, error)
-    : damagedStream("bad_stream", `zlib cannot decode (${zlibCode(error)})`, where, error);
+    ? damagedStream("truncated", `${what} stream ends early`, where, error)
+    : damagedStream("bad_stream", `${what} cannot decode (${zlibCode(error)})`, where, error);
 }

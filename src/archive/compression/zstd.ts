@@ -84,6 +84,13 @@ function step(context: DCtx, output: Buffer, input: Buffer, where: string): [num
   try {
     return context.decompressStream(output, input);
   } catch (cause) {
+    if (reasonOf(cause).includes("too much memory")) {
+      throw unsupported(
+        "unsupported_compression",
+        `zstd stream needs a window of more than 128 MiB in ${where}`,
+        "compress it again without --long, or with --long=27 at most",
+      );
+    }
     throw damagedStream("bad_stream", `zstd cannot decode: ${reasonOf(cause)}`, where, cause);
   }
 }

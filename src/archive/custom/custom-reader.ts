@@ -8,6 +8,7 @@
 import { throwIfAborted } from "../../errors.ts";
 import type { ByteReader } from "../byte-reader.ts";
 import { decompress } from "../compression/compression.ts";
+import { type ContentLimit, limited } from "../compression/expansion.ts";
 import type { Archive, ArchiveHeader, ByteSource, LargeObject, StoredSize, TocEntry, WalkHandlers } from "../model.ts";
 import type { Contents } from "../toc/read-contents.ts";
 import { BlockMap, type OpenBlock } from "./block-map.ts";
@@ -24,8 +25,11 @@ export class CustomArchive implements Archive {
   readonly sequential: boolean;
   readonly wrapping: readonly string[];
   readonly #blocks: BlockMap;
+  readonly #limit: ContentLimit | undefined;
 
-  constructor(source: ByteSource, contents: Contents, wrapping: readonly string[]) {
+  /** `limit`: on what all blocks together may expand to. */
+  constructor(source: ByteSource, contents: Contents, wrapping: readonly string[], limit?: ContentLimit) {
+    this.#limit = limit;
     this.sequential = source.sequential === true;
     this.wrapping = wrapping;
     this.header = contents.header;
@@ -56,7 +60,7 @@ export class CustomArchive implements Archive {
     const { reader, offset } = await this.#open(entry, signal, false);
     try {
       const chunks = new ChunkStream(reader, this.header);
-      yield* decompress(this.header.compression, chunks.payload(), whereOf(entry, offset));
+      yield* this.#content(chunks, whereOf(entry, offset));
       await this.#blocks.wasRead(entry, offset, reader);
     } finally {
       await reader.close();
@@ -66,7 +70,7 @@ export class CustomArchive implements Archive {
   async *largeObjects(entry: TocEntry, signal?: AbortSignal): AsyncGenerator<LargeObject, void, undefined> {
     const { reader, offset } = await this.#open(entry, signal, true);
     try {
-      yield* new LargeObjectStream(reader, this.header, whereOf(entry, offset)).objects();
+      yield* new LargeObjectStream(reader, this.header, whereOf(entry, offset), this.#limit).objects();
       await this.#blocks.wasRead(entry, offset, reader);
     } finally {
       await reader.close();
@@ -102,7 +106,7 @@ export class CustomArchive implements Archive {
 
   async #visit(reader: ByteReader, block: BlockHeader, entry: TocEntry, handlers: WalkHandlers): Promise<void> {
     if (block.type === BLOCK_LARGE_OBJECTS) {
-      const stream = new LargeObjectStream(reader, this.header, whereOf(entry, block.offset));
+      const stream = new LargeObjectStream(reader, this.header, whereOf(entry, block.offset), this.#limit);
       if (handlers.largeObjects !== undefined) {
         const objects = stream.objects();
         try {
@@ -116,7 +120,7 @@ export class CustomArchive implements Archive {
     }
     const chunks = new ChunkStream(reader, this.header);
     if (handlers.tableData !== undefined) {
-      const data = decompress(this.header.compression, chunks.payload(), whereOf(entry, block.offset));
+      const data = this.#content(chunks, whereOf(entry, block.offset));
       try {
         await handlers.tableData(entry, data);
       } finally {
@@ -124,6 +128,10 @@ export class CustomArchive implements Archive {
       }
     }
     await chunks.skipRest();
+  }
+
+  #content(chunks: ChunkStream, where: string): AsyncGenerator<Buffer, void, undefined> {
+    return limited(decompress(this.header.compression, chunks.payload(), where), this.#limit, where);
   }
 }
 

@@ -7,6 +7,7 @@
 
 import type { ByteReader } from "../byte-reader.ts";
 import { decompress } from "../compression/compression.ts";
+import { type ContentLimit, limited } from "../compression/expansion.ts";
 import type { ArchiveCompression, LargeObject } from "../model.ts";
 import type { NumberSizes } from "../toc/cursor.ts";
 import { ChunkStream, readInt } from "./blocks.ts";
@@ -20,10 +21,17 @@ export class LargeObjectStream {
   readonly #reader: ByteReader;
   readonly #header: NumberSizes & { readonly compression: ArchiveCompression };
   readonly #where: string;
+  readonly #limit: ContentLimit | undefined;
   #current: Current | null = null;
   #ended = false;
 
-  constructor(reader: ByteReader, header: NumberSizes & { readonly compression: ArchiveCompression }, where: string) {
+  constructor(
+    reader: ByteReader,
+    header: NumberSizes & { readonly compression: ArchiveCompression },
+    where: string,
+    limit?: ContentLimit,
+  ) {
+    this.#limit = limit;
     this.#reader = reader;
     this.#header = header;
     this.#where = where;
@@ -64,7 +72,7 @@ export class LargeObjectStream {
     }
     const chunks = new ChunkStream(this.#reader, this.#header);
     const where = `large object ${oid} of the ${this.#where}`;
-    const data = decompress(this.#header.compression, chunks.payload(), where);
+    const data = limited(decompress(this.#header.compression, chunks.payload(), where), this.#limit, where);
     this.#current = { chunks, data };
     return { oid, data };
   }
