@@ -20,7 +20,7 @@ import {
   tableEntry,
   walkAll,
 } from "../testing/sources.ts";
-import { type ArchiveToWrite, writeCustomArchive, writeCustomArchiveFile } from "./custom-writer.ts";
+import { type ArchiveToWrite, customArchive, writeCustomArchive, writeCustomArchiveFile } from "./custom-writer.ts";
 
 const native = zstdImplementation() === "native";
 let directory: string;
@@ -138,6 +138,39 @@ describe("a copy of a real archive", () => {
       }
     },
   );
+});
+
+describe("an archive whose head comes last", () => {
+  const tables = { one: rows, two: Buffer.from("\\.\n\n\n"), three: rows.subarray(rows.length - 500) };
+
+  it("has the length of its head from the start and its offsets at the end", async () => {
+    const options = smallArchive(tables, { objects: OBJECTS });
+    const { head, body } = customArchive(options);
+    const { length } = head;
+    expect(() => head.bytes()).toThrow(RangeError);
+    const behind = await joined(body);
+    expect(head.bytes()).toHaveLength(length);
+    const whole = Buffer.concat([head.bytes(), behind]);
+    const path = join(directory, "late-head.dump");
+    await writeCustomArchiveFile(path, options);
+    expect(whole.equals(await readFile(path))).toBe(true);
+    expect((await openArchive(memorySource(whole))).randomAccess).toBe(true);
+  });
+
+  it("asks for data in the order it is told, and for the rest behind it", async () => {
+    const { head, body } = customArchive({ ...smallArchive(tables, { objects: OBJECTS }), dataOrder: [12, 90] });
+    const behind = await joined(body);
+    const archive = await openArchive(memorySource(Buffer.concat([head.bytes(), behind])));
+    expect(archive.toc.filter((entry) => entry.hasData).map((entry) => entry.dumpId)).toEqual([10, 11, 12, 90]);
+    expect(archive.dataOrder.map((entry) => entry.dumpId)).toEqual([12, 90, 10, 11]);
+    expect((await walkAll(archive)).get("public.one")!.equals(rows)).toBe(true);
+  });
+
+  it("writes the fields of an entry whose stored bytes are empty", async () => {
+    const entries = [...sessionEntries, { ...tableEntry(10, "t", rows), raw: Buffer.alloc(0) }];
+    const archive = await openArchive(memorySource(await joined(writeCustomArchive(smallArchive({}, { entries })))));
+    expect(archive.entry.get(10)).toMatchObject({ tag: "t", copyStmt: "COPY public.t (v) FROM stdin;\n" });
+  });
 });
 
 describe("chunks", () => {

@@ -2,15 +2,24 @@
  * Writes custom-format archives that stock pg_restore reads. Mirrors WriteHead, WriteToc, _WriteData and _EndLO of
  * PostgreSQL 15 to 18 (pg_backup_archiver.c, pg_backup_custom.c).
  *
- * Invariants: one compressed stream per block and per large object; never a chunk of length 0; blocks in TOC order; a
- * stream has offsets of state 1, a finished file of state 2. Memory holds the TOC and one chunk.
+ * Invariants: one compressed stream per block and per large object; never a chunk of length 0; blocks in TOC order unless
+ * told otherwise; a stream has offsets of state 1, what is finished by its head has state 2. Memory holds the TOC and one
+ * chunk.
  */
 
 import { open, rm } from "node:fs/promises";
+import type { LateHead } from "../../storage/contract.ts";
 import { compress } from "../compression/compression.ts";
 import { FORMAT_CUSTOM } from "../toc/header.ts";
 import { intBytes, offsetBytes } from "../toc/primitives.ts";
-import { type ArchiveToWrite, checkLargeObject, type EntryToWrite, hasData, headToWrite } from "../toc/toc-to-write.ts";
+import {
+  type ArchiveToWrite,
+  checkLargeObject,
+  type EntryToWrite,
+  entriesWithData,
+  hasData,
+  headToWrite,
+} from "../toc/toc-to-write.ts";
 import { BLOCK_DATA, BLOCK_LARGE_OBJECTS } from "./blocks.ts";
 
 /** Small pieces are joined to chunks of at least this size, large ones cut to at most twice that. */
@@ -21,11 +30,38 @@ export type { ArchiveToWrite, EntryToWrite, LargeObjectToWrite } from "../toc/to
 /** Streams an archive, as pg_dump writes one into a pipe. @throws UsageError for what cannot be written. */
 export async function* writeCustomArchive(options: ArchiveToWrite): AsyncGenerator<Buffer, void, undefined> {
   yield layout(options).head;
-  for (const entry of options.entries) {
-    if (hasData(entry)) {
-      yield* block(entry, options);
-    }
+  for (const entry of entriesWithData(options)) {
+    yield* block(entry, options);
   }
+}
+
+/** An archive in two parts: its body as a stream, and in front of it the head, which has the position of every block. */
+export interface CustomArchiveParts {
+  /** Its bytes are complete when the body has ended. */
+  readonly head: LateHead;
+  readonly body: AsyncGenerator<Buffer, void, undefined>;
+}
+
+/** An archive with offsets for a sink that takes the head last. @throws UsageError for what cannot be written. */
+export function customArchive(options: ArchiveToWrite): CustomArchiveParts {
+  const { head, tails } = layout(options);
+  let ended = false;
+  async function* body(): AsyncGenerator<Buffer, void, undefined> {
+    let position = head.length;
+    for (const entry of entriesWithData(options)) {
+      offsetBytes(2, position).copy(head, tails.get(entry.dumpId)!);
+      for await (const bytes of block(entry, options)) {
+        position += bytes.length;
+        yield bytes;
+      }
+    }
+    ended = true;
+  }
+  const bytes = () => {
+    if (!ended) throw new RangeError("an archive's head is known only when its body has ended");
+    return head;
+  };
+  return { head: { length: head.length, bytes }, body: body() };
 }
 
 /**
@@ -33,19 +69,14 @@ export async function* writeCustomArchive(options: ArchiveToWrite): AsyncGenerat
  * @throws UsageError for what cannot be written.
  */
 export async function writeCustomArchiveFile(path: string, options: ArchiveToWrite): Promise<void> {
-  const { head, tails } = layout(options);
+  const { head, body } = customArchive(options);
   const file = await open(path, "w");
   try {
-    let position = await append(file, head, 0);
-    for (const entry of options.entries) {
-      if (hasData(entry)) {
-        offsetBytes(2, position).copy(head, tails.get(entry.dumpId)!);
-        for await (const bytes of block(entry, options)) {
-          position = await append(file, bytes, position);
-        }
-      }
+    let position = head.length;
+    for await (const bytes of body) {
+      position = await append(file, bytes, position);
     }
-    await append(file, head, 0);
+    await append(file, head.bytes(), 0);
     await file.sync();
   } catch (error) {
     await rm(path, { force: true });

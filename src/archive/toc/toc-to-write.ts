@@ -23,7 +23,7 @@ export interface LargeObjectToWrite {
 export interface EntryToWrite extends EntryFields {
   /**
    * A TocEntry's `raw`: written as it is instead of the fields. It must come from an archive of the version that is
-   * written (1.14 and 1.15 are alike) with an intSize of 4.
+   * written (1.14 and 1.15 are alike) with an intSize of 4. Empty: there are none, and the fields are written.
    */
   readonly raw?: Buffer | undefined;
   /** COPY text with its closing `\.\n\n\n`. Called once. */
@@ -46,6 +46,11 @@ export interface ArchiveToWrite {
   readonly dumpVersion: TextToWrite;
   /** In TOC order: ENCODING, STDSTRINGS and SEARCHPATH first, then pre-data, data, post-data. */
   readonly entries: readonly EntryToWrite[];
+  /**
+   * Dump IDs in the order in which data is asked for and lies in a custom archive; those not named come last. The TOC's
+   * order unless told: then pg_restore can read the archive from a pipe, too.
+   */
+  readonly dataOrder?: readonly number[] | undefined;
 }
 
 /** What the format adds to the head that all formats have. */
@@ -77,7 +82,7 @@ export function headToWrite(
   const tails = new Map<number, number>();
   let length = parts[0]!.length + parts[1]!.length;
   for (const entry of options.entries) {
-    const bytes = entry.raw ?? entryBytes(entry, hasData(entry), minor);
+    const bytes = storedBytes(entry) ?? entryBytes(entry, hasData(entry), minor);
     const tailBytes = tail(entry, minor);
     tails.set(entry.dumpId, length + bytes.length);
     parts.push(bytes, tailBytes);
@@ -93,6 +98,18 @@ export function minorToWrite(options: ArchiveToWrite): number {
 
 export function hasData(entry: EntryToWrite): boolean {
   return entry.data !== undefined || entry.largeObjects !== undefined;
+}
+
+/** The entries with data in the order in which their data is written. */
+export function entriesWithData({ entries, dataOrder = [] }: ArchiveToWrite): readonly EntryToWrite[] {
+  const place = new Map(dataOrder.map((dumpId, at) => [dumpId, at]));
+  const placeOf = (entry: EntryToWrite) => place.get(entry.dumpId) ?? dataOrder.length;
+  return entries.filter(hasData).sort((one, other) => placeOf(one) - placeOf(other));
+}
+
+/** The entry's bytes as an archive had them, where there are any. */
+function storedBytes({ raw }: EntryToWrite): Buffer | null {
+  return raw === undefined || raw.length === 0 ? null : raw;
 }
 
 /** @throws UsageError when `object` of `entry` has no OID. */
@@ -135,7 +152,8 @@ function checkEntries(entries: readonly EntryToWrite[], minor: number): void {
     if (desc === "TABLE DATA" && entry.dependencies?.some((id) => id > highest) === true) {
       throw refuse("bad_entry", `dump ID ${dumpId} depends on one beyond the highest, ${highest}`);
     }
-    if (entry.raw !== undefined && !fits(entry, entry.raw, minor)) {
+    const raw = storedBytes(entry);
+    if (raw !== null && !fits(entry, raw, minor)) {
       throw refuse("bad_entry", `stored bytes of dump ID ${dumpId} are not of an entry of version 1.${minor}`);
     }
   }
