@@ -11,9 +11,11 @@ import { once } from "node:events";
 import {
   createDeflate,
   createGunzip,
+  createGzip,
   createInflate,
   type Deflate,
   type Gunzip,
+  type Gzip,
   type Inflate,
   type ZlibOptions,
 } from "node:zlib";
@@ -82,7 +84,16 @@ export async function* zlibEncode(
   yield* outputs(engine, new Feed(input, engine));
 }
 
-type Engine = Inflate | Gunzip | Deflate;
+/** Packs into one gzip member; `level` is zlib's, -1 for its default. */
+export async function* gzipEncode(
+  input: AsyncIterable<Buffer>,
+  level: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const engine = createGzip({ ...ENGINE_OPTIONS, level });
+  yield* outputs(engine, new Feed(input, engine));
+}
+
+type Engine = Inflate | Gunzip | Deflate | Gzip;
 
 async function* outputs(engine: Engine, feed: Feed): AsyncGenerator<Buffer, void, undefined> {
   const fed = feed.run();
