@@ -2,7 +2,7 @@
  * The contract of all formats: one database, dumped in every format, compression and major that can be had on this machine,
  * restores to the same rows and the same schema, by the same plan. The reference is pg_restore and SQL by hand.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
