@@ -59,7 +59,8 @@ function groupAcl(entry: TocEntry, byId: ReadonlyMap<number, TocEntry>, skip: Re
   });
 }
 
-function groupOids(entry: TocEntry): number[] {
+/** The OIDs of a BLOB METADATA entry, in its order. @throws ArchiveDamaged */
+export function groupOids(entry: TocEntry): number[] {
   return (entry.defn ?? "")
     .split("\n")
     .filter((line) => line !== "")
@@ -70,7 +71,8 @@ function groupOids(entry: TocEntry): number[] {
     });
 }
 
-function splitOutsideQuotes(sql: string): string[] {
+/** The statements of an ACL, without their semicolons. */
+export function splitOutsideQuotes(sql: string): string[] {
   const statements = sql.match(/(?:"(?:[^"]|"")*"|[^";])+/g) ?? [];
   return statements.map((statement) => statement.trim()).filter((statement) => statement !== "");
 }
