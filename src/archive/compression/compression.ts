@@ -4,10 +4,10 @@
  */
 
 import type { ArchiveCompression } from "../model.ts";
-import { lz4Decode } from "./lz4.ts";
+import { decode } from "./decode-place.ts";
 import { lz4Encode } from "./lz4-encode.ts";
 import { zlibDecode, zlibEncode } from "./zlib-stream.ts";
-import { zstdDecode, zstdEncode } from "./zstd.ts";
+import { zstdEncode } from "./zstd.ts";
 
 /** `where` names the block for errors. */
 export function decompress(
@@ -21,9 +21,8 @@ export function decompress(
     case "gzip":
       return zlibDecode(input, where);
     case "lz4":
-      return lz4Decode(input, where);
     case "zstd":
-      return zstdDecode(input, where);
+      return decode({ codec: compression, where }, input);
   }
 }
 

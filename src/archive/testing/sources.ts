@@ -208,3 +208,19 @@ export function rowsText(): Buffer {
 export function streamBytes(name: string): Buffer {
   return readFileSync(join(SAMPLES, "streams", name));
 }
+
+/** Rows that compress to about a half, the same each time: long enough streams for what depends on length. */
+export function variedText(bytes: number): Buffer {
+  const rows: string[] = [];
+  let state = 1;
+  for (let length = 0, row = 0; length < bytes; row++) {
+    let line = `${row}\t`;
+    for (let n = 0; n < 8; n++) {
+      state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+      line += state.toString(16);
+    }
+    rows.push(line);
+    length += line.length + 1;
+  }
+  return Buffer.from(`${rows.join("\n")}\n`);
+}
