@@ -26,13 +26,13 @@ describe("a ledger", () => {
   const objects = [...sound.objects.keys()];
 
   test("is accepted as it is", async () => {
-    expect(await accepts(sound.copy())).toBe(true);
+    expect(await accepts(sound.duplicate())).toBe(true);
   });
 
   test("is refused when any bit of any object changes", async () => {
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...objects), fc.nat(), fc.nat({ max: 7 }), async (key, at, bit) => {
-        const store = sound.copy();
+        const store = sound.duplicate();
         const bytes = store.objects.get(key)!;
         const index = at % bytes.length;
         bytes[index] = bytes[index]! ^ (1 << bit);
@@ -50,7 +50,7 @@ describe("a ledger", () => {
         fc.uint8Array({ minLength: 1, maxLength: 3 }),
         fc.boolean(),
         async (key, at, more, cut) => {
-          const store = sound.copy();
+          const store = sound.duplicate();
           const bytes = store.objects.get(key)!;
           store.objects.set(key, cut ? bytes.subarray(0, at % bytes.length) : Buffer.concat([bytes, more]));
           expect(await accepts(store)).toBe(false);
@@ -65,7 +65,7 @@ describe("a ledger", () => {
       .filter((places) => places.length < SIZE || places.some((place, seq) => place !== seq));
     await fc.assert(
       fc.asyncProperty(order, async (places) => {
-        const store = sound.copy();
+        const store = sound.duplicate();
         const records = objects.filter((key) => key.startsWith("records/"));
         for (const [seq, key] of records.entries()) {
           const from = places[seq];

@@ -13,7 +13,7 @@ export interface ObjectInfo {
   readonly lastModified: Date;
   /** Identifies the content: S3's ETag; for a folder device, inode, size and mtime in nanoseconds. */
   readonly etag: string;
-  /** S3 version ID, `null` where the store keeps no versions. */
+  /** S3 version ID; `null` where the store keeps no versions, or for what was written before it kept any. */
   readonly version: string | null;
   /** User metadata (`x-amz-meta-*`), keys in lower case. Empty in a listing and for folders. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -51,10 +51,38 @@ export interface UploadOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Object tags; a store without tags keeps none. */
   readonly tags?: Readonly<Record<string, string>>;
-  /** Comes before the body. At most 5 GiB. */
+  /** Comes before the body. It is held in memory beside one part of the upload when it is asked for. */
   readonly head?: LateHead;
   /** Fails with `exists` rather than replace an object that is already there. */
   readonly ifAbsent?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** What an upload made. */
+export interface UploadedObject extends ObjectInfo {
+  /** SHA-256 of the whole content, hex; `null` behind a late head, whose bytes come first and are known last. */
+  readonly sha256: string | null;
+}
+
+/** One version of an object, or the mark that it was removed. */
+export interface ObjectVersion {
+  /** To be given to {@link ObjectStore.delete} as it is. */
+  readonly version: string | null;
+  /** Empty for a delete marker. */
+  readonly etag: string;
+  /** Bytes; 0 for a delete marker. */
+  readonly size: number;
+  readonly lastModified: Date;
+  readonly isLatest: boolean;
+  readonly isDeleteMarker: boolean;
+}
+
+export interface CopyOptions {
+  /** The etag that the target must still have; `null`: it must not be there. */
+  readonly ifMatch: string | null;
+  /** Of the copy; those of the original are not taken over. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly tags?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
 }
 
@@ -75,8 +103,22 @@ export interface ObjectStore {
   /** Replaces the object if its etag is still `etag` (`null`: if there is none). Atomic: readers see old or new, whole. */
   replaceIf(key: string, bytes: Uint8Array, etag: string | null): Promise<"replaced" | "changed">;
   /** Streams an object of unknown length into the store; an aborted or failed upload leaves nothing behind. */
-  upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<ObjectInfo>;
-  /** Removes the object (the named version of it, where given). Removing what is not there is no error. */
+  upload(key: string, body: AsyncIterable<Uint8Array>, options?: UploadOptions): Promise<UploadedObject>;
+  /**
+   * Copies exactly the content and version that `from` tells of to the key `to`, without its bytes passing through here
+   * where the store can, and only if the target is as `ifMatch` says. Readers of `to` see old or new, whole.
+   * @throws SourceFailed `object_changed` when `from` is no longer there.
+   */
+  copy(from: ObjectInfo, to: string, options: CopyOptions): Promise<ObjectInfo | "changed">;
+  /** Every version that the store keeps of the key and every delete marker, newest first; empty when there is none. */
+  versions(key: string, signal?: AbortSignal): Promise<readonly ObjectVersion[]>;
+  /** The tags of the object (of its named version, where given). @throws BackupRefused `not_found`. */
+  tags(key: string, version?: string | null): Promise<Readonly<Record<string, string>>>;
+  /**
+   * Removes the object. With a version, as `head`, `versions` or `upload` told it (`null` is one, too): that version for
+   * good. Without one, a store that keeps versions keeps this one. Removing what is not there is no error.
+   * @throws SourceFailed `locked` when retention or a legal hold (Object Lock) forbids it.
+   */
   delete(key: string, version?: string | null): Promise<void>;
   /** The region the service says the bucket is in; `null` for a folder. */
   region(): Promise<string | null>;

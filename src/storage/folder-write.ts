@@ -11,13 +11,16 @@ import { type FileHandle, link, mkdir, open, realpath, rename, rm, stat } from "
 import { dirname, join } from "node:path";
 import { SourceFailed } from "../errors.ts";
 import { abortable } from "./abortable.ts";
+import type { LateHead } from "./contract.ts";
 import { diskFailure, errnoOf, isAbsent } from "./folder-errors.ts";
+import { bytesOfHead } from "./pinned.ts";
 import { TEMPORARY_PREFIX } from "./url.ts";
 
 /** A file that nobody sees yet, beside the place it is meant for. */
 export class TemporaryFile {
   readonly path: string;
   readonly #file: FileHandle;
+  #end = 0;
 
   private constructor(path: string, file: FileHandle) {
     this.path = path;
@@ -30,20 +33,32 @@ export class TemporaryFile {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    let written = 0;
-    while (written < bytes.byteLength) {
-      written += (await this.#file.write(bytes, written)).bytesWritten;
+    await this.#write(bytes, this.#end);
+    this.#end += bytes.byteLength;
+  }
+
+  /**
+   * Writes a whole body, behind the room for a head that it asks for when the body has ended. The errors of both come
+   * through as they are.
+   */
+  async fill(body: AsyncIterable<Uint8Array>, head: LateHead | undefined, signal?: AbortSignal): Promise<void> {
+    this.#end = head?.length ?? 0;
+    for await (const piece of abortable(body, signal)) {
+      await this.append(piece);
+    }
+    if (head !== undefined) {
+      await this.#write(bytesOfHead(head), 0);
     }
   }
 
-  /** Appends a whole body; its own errors come through as they are. */
-  async fill(body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
-    for await (const piece of abortable(body, signal)) {
-      try {
-        await this.append(piece);
-      } catch (error) {
-        throw diskFailure(error, "writing", this.path);
+  async #write(bytes: Uint8Array, at: number): Promise<void> {
+    let written = 0;
+    try {
+      while (written < bytes.byteLength) {
+        written += (await this.#file.write(bytes, written, bytes.byteLength - written, at + written)).bytesWritten;
       }
+    } catch (error) {
+      throw diskFailure(error, "writing", this.path);
     }
   }
 

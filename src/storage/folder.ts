@@ -11,13 +11,23 @@
 import { open, readFile, realpath, stat, unlink } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { SourceFailed, UsageError } from "../errors.ts";
-import type { ListOptions, ObjectInfo, ObjectStore, PinnedObject, UploadOptions } from "./contract.ts";
+import type {
+  CopyOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  ObjectVersion,
+  PinnedObject,
+  UploadedObject,
+  UploadOptions,
+} from "./contract.ts";
 import { diskFailure, isAbsent } from "./folder-errors.ts";
 import { infoOfFile, walk } from "./folder-list.ts";
 import { withLock } from "./folder-lock.ts";
 import { readRange } from "./folder-read.ts";
 import { commitNew, commitOver, makeDirectory, syncDirectory, TemporaryFile } from "./folder-write.ts";
-import { checkRange, notFound, objectChanged } from "./pinned.ts";
+import { HashedBody } from "./hashed-body.ts";
+import { alreadyThere, checkRange, notFound, objectChanged } from "./pinned.ts";
 import { checkKey } from "./url.ts";
 
 /** Opens the folder at an absolute path. Touches nothing yet. */
@@ -53,12 +63,7 @@ class FolderStore implements ObjectStore {
     if (info === null) {
       throw notFound(this.url, key);
     }
-    const path = this.#path(key);
-    const read = (start: number, end = info.size, signal?: AbortSignal): AsyncIterable<Buffer> => {
-      checkRange(info, this.url, start, end);
-      return readRange({ path, url: this.url, info, start, end, signal });
-    };
-    return { info, size: info.size, read };
+    return { info, size: info.size, read: (start, end, signal) => this.#read(info, start, end ?? info.size, signal) };
   }
 
   async get(key: string, maxBytes = 16 * 1024 * 1024) {
@@ -109,40 +114,65 @@ class FolderStore implements ObjectStore {
       try {
         await temporary.append(bytes);
         await temporary.flush();
-        return await withLock(path, async (stillOurs) => {
-          if ((await this.head(key))?.etag !== etag) {
-            return "changed";
-          }
-          await stillOurs();
-          await commitOver(temporary, path);
-          return "replaced";
-        });
+        return (await this.#commitIf(temporary, key, etag)) ? "replaced" : "changed";
       } finally {
         await temporary.discard();
       }
     });
   }
 
-  async upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<ObjectInfo> {
+  async upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<UploadedObject> {
     const path = await this.#writable(key);
     const temporary = await this.#written(path, () => TemporaryFile.beside(path));
+    const hashed = new HashedBody(body, options.head === undefined);
     try {
-      await temporary.fill(body, options.signal);
+      await temporary.fill(hashed.bytes(), options.head, options.signal);
       await this.#written(path, async () => {
         await temporary.flush();
         if (options.ifAbsent !== true) {
           await withLock(path, () => commitOver(temporary, path));
         } else if ((await commitNew(temporary, path)) === "exists") {
-          throw new SourceFailed(`${this.url}${key} is already there`, {
-            code: "exists",
-            hint: "choose another name, or remove the object first",
-          });
+          throw alreadyThere(this.url, key);
         }
       });
-      return infoOfFile(key, await temporary.stats());
+      return { ...infoOfFile(key, await temporary.stats()), sha256: hashed.digest() };
     } finally {
       await temporary.discard();
     }
+  }
+
+  /** A link would be quicker, but etags tell files by their inode. */
+  async copy(from: ObjectInfo, to: string, options: CopyOptions): Promise<ObjectInfo | "changed"> {
+    const path = await this.#writable(to);
+    const temporary = await this.#written(path, () => TemporaryFile.beside(path));
+    try {
+      await temporary.fill(this.#read(from, 0, from.size, options.signal), undefined, options.signal);
+      const committed = await this.#written(path, async () => {
+        await temporary.flush();
+        return options.ifMatch === null
+          ? (await commitNew(temporary, path)) === "created"
+          : await this.#commitIf(temporary, to, options.ifMatch);
+      });
+      return committed ? infoOfFile(to, await temporary.stats()) : "changed";
+    } finally {
+      await temporary.discard();
+    }
+  }
+
+  async versions(key: string): Promise<readonly ObjectVersion[]> {
+    const info = await this.head(key);
+    if (info === null) {
+      return [];
+    }
+    const { version, etag, size, lastModified } = info;
+    return [{ version, etag, size, lastModified, isLatest: true, isDeleteMarker: false }];
+  }
+
+  async tags(key: string): Promise<Readonly<Record<string, string>>> {
+    if ((await this.head(key)) === null) {
+      throw notFound(this.url, key);
+    }
+    return {};
   }
 
   async delete(key: string): Promise<void> {
@@ -167,6 +197,24 @@ class FolderStore implements ObjectStore {
 
   #path(key: string): string {
     return join(this.#root, checkKey(key));
+  }
+
+  #read(info: ObjectInfo, start: number, end: number, signal?: AbortSignal): AsyncIterable<Buffer> {
+    checkRange(info, this.url, start, end);
+    return readRange({ path: this.#path(info.key), url: this.url, info, start, end, signal });
+  }
+
+  /** Puts the file in the object's place if that has the etag. */
+  #commitIf(temporary: TemporaryFile, key: string, etag: string): Promise<boolean> {
+    const path = this.#path(key);
+    return withLock(path, async (stillOurs) => {
+      if ((await this.head(key))?.etag !== etag) {
+        return false;
+      }
+      await stillOurs();
+      await commitOver(temporary, path);
+      return true;
+    });
   }
 
   /** The real path of the object's file, or `null`. @throws UsageError for a link out of the store, or not a file. */

@@ -1,7 +1,10 @@
-/** What both stores refuse in the same words: ranges outside, objects that changed or are not there, unsorted listings. */
+/**
+ * What both stores refuse in the same words: ranges outside, objects that changed, are not there or are there already,
+ * unsorted listings.
+ */
 
 import { BackupRefused, SourceFailed } from "../errors.ts";
-import type { ObjectInfo } from "./contract.ts";
+import type { LateHead, ObjectInfo } from "./contract.ts";
 
 /** @throws SourceFailed `range_outside` unless `0 <= start <= end <= size`. */
 export function checkRange(info: ObjectInfo, url: string, start: number, end: number): void {
@@ -27,6 +30,23 @@ export function notFound(url: string, key: string): BackupRefused {
     code: "not_found",
     hint: "list what there is with `sanitize backups`",
   });
+}
+
+export function alreadyThere(url: string, key: string, cause?: unknown): SourceFailed {
+  return new SourceFailed(`${url}${key} is already there`, {
+    code: "exists",
+    hint: "choose another name, or remove the object first",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+/** The head, now that the body has ended. One of another length than was announced is a defect of its maker. */
+export function bytesOfHead(head: LateHead): Buffer {
+  const bytes = head.bytes();
+  if (bytes.length !== head.length) {
+    throw new Error(`a head of ${head.length} bytes was announced, ${bytes.length} came`);
+  }
+  return bytes;
 }
 
 /** @throws SourceFailed `unsorted_listing` unless `key` follows `last` in UTF-8 byte order. */

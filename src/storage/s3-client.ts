@@ -87,7 +87,7 @@ export async function connectS3(
     // A checksum covers a whole object, never the rest of one.
     responseChecksumValidation: "WHEN_REQUIRED",
   });
-  if (checksums === "WHEN_REQUIRED") {
+  if (checksums === "WHEN_REQUIRED" || endpoint !== null) {
     addContentMd5(calls);
     addContentMd5(uploads);
   }
@@ -138,7 +138,10 @@ function silenceNodeVersionWarning(): void {
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= "true";
 }
 
-/** Where the SDK's own checksums are off, an MD5 still lets the service refuse a body that was damaged on its way. */
+/**
+ * Where the SDK's own checksums are off, or the service may be one that does not verify them (Ceph 16 does not), an MD5
+ * still lets it refuse a body that was damaged on its way.
+ */
 function addContentMd5(client: S3Client): void {
   client.middlewareStack.add(
     (next) => (args) => {

@@ -11,21 +11,34 @@ import {
   DeleteObjectCommand,
   GetBucketLocationCommand,
   GetObjectCommand,
+  GetObjectTaggingCommand,
   HeadBucketCommand,
   HeadObjectCommand,
-  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { SourceFailed, throwIfAborted } from "../errors.ts";
-import type { ListOptions, ObjectInfo, ObjectStore, PinnedObject, UploadOptions } from "./contract.ts";
+import type {
+  CopyOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  ObjectVersion,
+  PinnedObject,
+  UploadedObject,
+  UploadOptions,
+} from "./contract.ts";
 import type { StoreLimits, StoreLocation } from "./location.ts";
 import { checkKeyOrder, notFound } from "./pinned.ts";
 import { connectS3, failureAt, type S3Connection } from "./s3-client.ts";
+import { copyObject } from "./s3-copy.ts";
 import { s3CodeOf, statusOf } from "./s3-errors.ts";
+import { infoOf, versionId } from "./s3-head.ts";
 import { getWhole, pinnedObject } from "./s3-read.ts";
-import { type Condition, putOnCondition, uploadStream, WRITE_ID } from "./s3-write.ts";
+import { uploadStream } from "./s3-upload.ts";
+import { lockOn, versionsOf } from "./s3-versions.ts";
+import { conditionsOf, putOnCondition } from "./s3-write.ts";
 import { checkKey } from "./url.ts";
 
 /** @throws UsageError for a location that cannot be used. Sends nothing yet. */
@@ -101,30 +114,54 @@ class S3Store implements ObjectStore {
   }
 
   async replaceIf(key: string, bytes: Uint8Array, etag: string | null): Promise<"replaced" | "changed"> {
-    const put = (condition: Condition) => putOnCondition(this.#connection, checkKey(key), bytes, condition);
-    if (etag === null) {
-      return (await put({ IfNoneMatch: "*" })) ? "replaced" : "changed";
+    // Whichever way to state the condition is accepted, it held.
+    for (const condition of conditionsOf(etag)) {
+      if (await putOnCondition(this.#connection, checkKey(key), bytes, condition)) {
+        return "replaced";
+      }
     }
-    // Ceph compares a write's If-Match without quotes, against the standard; AWS takes both. Whichever is accepted, the
-    // etag was the object's.
-    const bare = etag.replaceAll('"', "");
-    return (await put({ IfMatch: bare })) || (await put({ IfMatch: `"${bare}"` })) ? "replaced" : "changed";
+    return "changed";
   }
 
-  async upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<ObjectInfo> {
+  async upload(key: string, body: AsyncIterable<Uint8Array>, options: UploadOptions = {}): Promise<UploadedObject> {
     throwIfAborted(options.signal);
-    return infoOf(key, await uploadStream(this.#connection, checkKey(key), body, options));
+    return await uploadStream(this.#connection, checkKey(key), body, options);
+  }
+
+  async copy(from: ObjectInfo, to: string, options: CopyOptions): Promise<ObjectInfo | "changed"> {
+    return await copyObject(this.#connection, from, checkKey(to), options);
+  }
+
+  async versions(key: string, signal?: AbortSignal): Promise<readonly ObjectVersion[]> {
+    return await versionsOf(this.#connection, checkKey(key), signal);
+  }
+
+  async tags(key: string, version?: string | null): Promise<Readonly<Record<string, string>>> {
+    const { bucket, prefix, calls } = this.#connection;
+    const target = { Bucket: bucket, Key: prefix + checkKey(key), ...versionId(version) };
+    try {
+      const { TagSet = [] } = await calls.send(new GetObjectTaggingCommand(target));
+      return Object.fromEntries(TagSet.map(({ Key = "", Value = "" }) => [Key, Value]));
+    } catch (error) {
+      if (s3CodeOf(error) === "NoSuchTagSet") {
+        return {};
+      }
+      const absent = statusOf(error) === 404 && s3CodeOf(error) !== "NoSuchBucket";
+      throw absent ? notFound(this.url, key) : failureAt(this.#connection, "reading the tags of", key, error);
+    }
   }
 
   async delete(key: string, version?: string | null): Promise<void> {
     const { bucket, prefix, calls } = this.#connection;
-    const pinned = version === undefined || version === null ? {} : { VersionId: version };
+    const pinned = version === undefined ? {} : { VersionId: version ?? "null" };
     try {
       await calls.send(new DeleteObjectCommand({ Bucket: bucket, Key: prefix + checkKey(key), ...pinned }));
     } catch (error) {
-      if (s3CodeOf(error) !== "NoSuchKey" && s3CodeOf(error) !== "NoSuchVersion") {
-        throw failureAt(this.#connection, "removing", key, error);
+      if (s3CodeOf(error) === "NoSuchKey" || s3CodeOf(error) === "NoSuchVersion") {
+        return;
       }
+      const lock = statusOf(error) === 403 ? await lockOn(this.#connection, key, version ?? null, new Date()) : null;
+      throw lock ?? failureAt(this.#connection, "removing", key, error);
     }
   }
 
@@ -200,16 +237,4 @@ class S3Store implements ObjectStore {
         : null;
     }
   }
-}
-
-function infoOf(key: string, head: HeadObjectCommandOutput): ObjectInfo {
-  const { [WRITE_ID]: _writeId, ...metadata } = head.Metadata ?? {};
-  return {
-    key,
-    size: head.ContentLength ?? 0,
-    lastModified: head.LastModified ?? new Date(0),
-    etag: head.ETag ?? "",
-    version: head.VersionId ?? null,
-    metadata,
-  };
 }

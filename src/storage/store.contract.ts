@@ -4,6 +4,8 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { BackupRefused, Interrupted, SourceFailed, UsageError } from "../errors.ts";
 import type { ObjectStore } from "./contract.ts";
+import { copyContract } from "./copies.contract.ts";
+import { lateHeadContract } from "./late-head.contract.ts";
 import { streamContract } from "./streams.contract.ts";
 import { bytesOf, listed, once, readAll } from "./testing/bodies.ts";
 
@@ -15,6 +17,7 @@ export interface StoreUnderTest {
   remove(): Promise<void>;
 }
 
+const nothing = { size: 0, lastModified: new Date(0), etag: "", version: null, metadata: {} };
 const ODD_KEYS = ["a b", "a+b", "a%2Bb", "é", "e\u0301", "日本/語", "😀", "\uffee", 'quo"te&<>', "-", "z".repeat(200)];
 
 /** Declares the suite. `open` makes an empty store; `many` is how many objects make several pages of a listing. */
@@ -57,6 +60,9 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
             () => store.replaceIf(key, bytesOf("x"), null),
             () => store.upload(key, once(bytesOf("x"))),
             () => store.delete(key),
+            () => store.versions(key),
+            () => store.tags(key),
+            () => store.copy({ ...nothing, key: "no/such" }, key, { ifMatch: null }),
           ]) {
             await expect(call()).rejects.toThrow(UsageError);
           }
@@ -163,6 +169,8 @@ export function storeContract(name: string, open: () => Promise<StoreUnderTest>,
     });
 
     streamContract(() => store);
+    lateHeadContract(() => store);
+    copyContract(() => store);
 
     describe("list", () => {
       test("every page, in byte order, below a prefix that is no directory", async () => {

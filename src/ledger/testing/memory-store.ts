@@ -1,7 +1,16 @@
 /** An object store in memory, open to tampering: what an attacker could do to a bucket, tests do here. */
+import { createHash } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { BackupRefused } from "../../errors.ts";
-import type { ListOptions, ObjectInfo, ObjectStore, PinnedObject } from "../../storage/contract.ts";
+import type {
+  CopyOptions,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  ObjectVersion,
+  PinnedObject,
+  UploadedObject,
+} from "../../storage/contract.ts";
 
 export class MemoryStore implements ObjectStore {
   readonly kind = "folder";
@@ -11,7 +20,7 @@ export class MemoryStore implements ObjectStore {
   private readonly etags = new Map<Buffer, string>();
 
   /** A second store with the same content. */
-  copy(): MemoryStore {
+  duplicate(): MemoryStore {
     const copy = new MemoryStore();
     for (const [key, bytes] of this.objects) {
       copy.objects.set(key, Buffer.from(bytes));
@@ -63,14 +72,28 @@ export class MemoryStore implements ObjectStore {
     return "replaced";
   }
 
-  async upload(key: string, body: AsyncIterable<Uint8Array>): Promise<ObjectInfo> {
+  async upload(key: string, body: AsyncIterable<Uint8Array>): Promise<UploadedObject> {
     const parts: Uint8Array[] = [];
     for await (const part of body) {
       parts.push(part);
     }
     const bytes = Buffer.concat(parts);
     this.objects.set(key, bytes);
-    return this.info(key, bytes);
+    return { ...this.info(key, bytes), sha256: createHash("sha256").update(bytes).digest("hex") };
+  }
+
+  async copy(from: ObjectInfo, to: string, { ifMatch }: CopyOptions): Promise<ObjectInfo | "changed"> {
+    const bytes = this.objects.get(from.key) ?? Buffer.alloc(0);
+    return (await this.replaceIf(to, bytes, ifMatch)) === "replaced" ? this.info(to, this.objects.get(to)!) : "changed";
+  }
+
+  async versions(key: string): Promise<readonly ObjectVersion[]> {
+    const info = await this.head(key);
+    return info === null ? [] : [{ ...info, isLatest: true, isDeleteMarker: false }];
+  }
+
+  tags(): Promise<Readonly<Record<string, string>>> {
+    return Promise.resolve({});
   }
 
   async delete(key: string): Promise<void> {
