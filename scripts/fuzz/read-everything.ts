@@ -38,9 +38,8 @@ export async function readEverything(bytes: Buffer, keys: FuzzKeys): Promise<Out
     const parts = await readByRequest(archive);
     const walked = await walkedParts(archive);
     if (walked.join() !== [...parts.keys()].sort().join()) throw new Error("a walk met other parts than requests gave");
-    const digest = createHash("sha256");
-    for (const name of [...parts.keys()].sort()) digest.update(`${name}\0${parts.get(name)}\0`);
-    return { kind: "read", digest: digest.digest("hex"), parts: parts.size };
+    const contents = [...parts.values()].sort();
+    return { kind: "read", digest: createHash("sha256").update(contents.join("\n")).digest("hex"), parts: parts.size };
   } catch (error) {
     if (error instanceof SanitizeError && error.exitCode !== 1)
       return { kind: "refused", code: error.code, message: error.message };
@@ -57,15 +56,16 @@ function sourceOf(bytes: Buffer): ByteSource {
   };
 }
 
+/** Content by name, under keys that are unique whatever the file says. */
 async function readByRequest(archive: Archive): Promise<Map<string, string>> {
   const parts = new Map<string, string>();
   for (const entry of archive.dataOrder) {
     if (entry.desc !== "BLOBS") {
-      parts.set(`${entry.dumpId}`, await rowsOf(archive, entry));
+      parts.set(`${entry.dumpId}`, `${entry.namespace}.${entry.tag} ${await rowsOf(archive, entry)}`);
       continue;
     }
     for await (const { oid, data } of archive.largeObjects(entry)) {
-      parts.set(`${entry.dumpId} ${oid}`, await hashOf(data));
+      parts.set(`${entry.dumpId} ${oid}`, `large object ${oid} ${await hashOf(data)}`);
     }
   }
   return parts;
