@@ -154,7 +154,7 @@ async function decodeBlock(
     return to.end + size;
   }
   try {
-    return decodeLz4Block(block, 0, size, to.output, to.end, to.end + frame.maxBlock, to.floor);
+    return decodeLz4Block(block, to.output, to.end, to.end + frame.maxBlock, to.floor);
   } catch (error) {
     if (error instanceof Lz4BlockError) {
       throw damagedStream("bad_stream", `lz4 ${error.message}`, where, error);
