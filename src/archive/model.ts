@@ -113,7 +113,10 @@ export interface TocEntry {
   readonly dependencies: readonly number[];
   /** Position of the entry's block when pg_dump could record it (state 2), else `null`. */
   readonly offset: number | null;
-  /** The entry's bytes as they stood in the TOC, format-specific tail excluded: for writing it again unchanged. */
+  /**
+   * The entry's bytes as they stood in the TOC, format-specific tail excluded: for writing it again unchanged. Empty: not as
+   * stored (a script, INSERTs read as COPY text), so the fields are to be written.
+   */
   readonly raw: Buffer;
 }
 
