@@ -106,6 +106,26 @@ describe.skipIf(serverUrl === null)("the target", () => {
     });
   });
 
+  it("is like the empty one that was made for it when the dump does not describe its database", async () => {
+    const [latin, fresh] = [newTarget(), newTarget()];
+    await withConnection("postgres", (server) =>
+      server.run(`CREATE DATABASE ${latin} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'`, "test"),
+    );
+    const kind = `SELECT pg_encoding_to_char(encoding) AS encoding, datcollate AS collate FROM pg_database
+      WHERE datname = current_database()`;
+    for (const [name, encoding, collate] of [
+      [latin, "LATIN1", "C"],
+      [fresh, "UTF8", "C.UTF-8"],
+    ] as const) {
+      await withTarget(name, async (target) => {
+        const side = await sideOf(target, []);
+        expect(await withConnection(side.name, (inside) => inside.rows(kind, "test"))).toEqual([{ encoding, collate }]);
+        await side.goLive();
+        expect(await withConnection(name, (inside) => inside.rows(kind, "test"))).toEqual([{ encoding, collate }]);
+      });
+    }
+  });
+
   it("is, once live, what the dump says of its database, and nothing of ours sticks to it", async () => {
     const name = newTarget();
     await withTarget(name, async (target) => {

@@ -18,6 +18,7 @@ import { Maintenance } from "./maintenance.ts";
 import { checkNeeds, checkServer, checkTargetName, contents, refuseContents } from "./preflight.ts";
 import { type DatabaseEntries, planRestore } from "./restore-order.ts";
 import { looksLikeSideDatabase, sideDatabaseName } from "./side-name.ts";
+import { undescribedOptions } from "./undescribed-database.ts";
 
 /** What CREATE DATABASE says of a locale, collation or encoding it cannot serve. */
 const LOCALE_REFUSED = new Set(["0A000", "22023", "42704", "42809"]);
@@ -33,7 +34,7 @@ export interface Leftover {
 export interface SideOptions {
   /** Unique; up to 40 of `a-z0-9_`. */
   readonly run: string;
-  readonly archive: Pick<Archive, "header" | "toc" | "entry" | "standardConformingStrings">;
+  readonly archive: Pick<Archive, "header" | "toc" | "entry" | "encoding" | "standardConformingStrings">;
   /** Locale C instead of the dump's: for throw-away servers that have few. */
   readonly ignoreLocale?: boolean;
   readonly signal?: AbortSignal;
@@ -122,12 +123,15 @@ export class Target {
     const entries = planRestore(options.archive).database;
     const name = sideDatabaseName(this.settings.database, options.run);
     const connection = await this.#maintenance.connection();
-    const wanted = databaseOptions(entries.create);
+    const wanted =
+      entries.create === null
+        ? await undescribedOptions(connection, this.settings.database, options.archive.encoding)
+        : databaseOptions(entries.create);
     const sql = createDatabase(name, wanted, connection.serverVersion, options.ignoreLocale);
     try {
       await connection.run(sql, `creating the database ${name}`);
     } catch (error) {
-      throw localeMissing(error, wanted.get("LOCALE") ?? wanted.get("LC_COLLATE") ?? "of the dump");
+      throw localeMissing(error, wanted.get("LOCALE") ?? wanted.get("LC_COLLATE") ?? "not said");
     }
     try {
       await this.#closeDoor(name);
@@ -243,7 +247,7 @@ function localeMissing(error: unknown, locale: string): unknown {
   if (!(error instanceof StatementRefused && LOCALE_REFUSED.has(error.sqlState))) return error;
   return new TargetRefused(`the target cannot make a database with the dump's encoding and locale (${locale})`, {
     code: "locale_missing",
-    hint: "install the locale on the server (Debian: dpkg-reconfigure locales, then restart PostgreSQL)",
+    hint: "install the locale on the server (Debian: dpkg-reconfigure locales, then restart PostgreSQL); for a script that names none, make an empty database with the wanted encoding and locale under the target's name",
     cause: error,
   });
 }
