@@ -5,6 +5,7 @@ import { registerLedger } from "./commands/ledger.ts";
 import { registerPolicy } from "./commands/policy.ts";
 import { registerReport } from "./commands/report.ts";
 import { registerRestore } from "./commands/restore.ts";
+import { registerScrub } from "./commands/scrub.ts";
 import { registerVerify } from "./commands/verify.ts";
 import type { Register } from "./register.ts";
 
@@ -13,6 +14,7 @@ export const commands: readonly Register[] = [
   registerRestore,
   registerVerify,
   registerReport,
+  registerScrub,
   registerBackups,
   registerLedger,
   registerPolicy,

@@ -1,5 +1,5 @@
 /** The evidence as a person at a terminal reads it: what was done, table by table, and for whom. */
-import type { BackupEvidence, EvidenceDocument, TableEvidence } from "../evidence/document.ts";
+import type { BackupEvidence, EvidenceDocument, ScrubEvidence, TableEvidence } from "../evidence/document.ts";
 
 /** Columns aligned, numbers to the right. */
 export function alignedTable(header: readonly string[], rows: readonly (readonly string[])[], textColumns = 1): string {
@@ -17,6 +17,7 @@ export function alignedTable(header: readonly string[], rows: readonly (readonly
 
 const headings: Readonly<Record<EvidenceDocument["outcome"], string>> = {
   restored: "restored",
+  scrubbed: "a sanitised copy was written and read back",
   planned: "dry run: nothing was loaded",
   verified: "verified: the backup can be restored",
   refused: "refused",
@@ -35,6 +36,7 @@ export function evidenceText(evidence: EvidenceDocument): string {
     lines.push(`ledger  ${number(evidence.ledger.size)} records, head ${evidence.ledger.head.slice(0, 16)}`);
   if (evidence.plan) lines.push(`plan    ${evidence.plan.digest.slice(0, 23)}`);
   if (evidence.target) lines.push(`target  database ${evidence.target.database}`);
+  if (evidence.scrub) lines.push(...copyLines(evidence.scrub, number));
   const tables = evidence.tables ?? [];
   if (tables.length > 0) lines.push("", tableLines(tables, number));
   const met = evidence.requests ?? [];
@@ -72,6 +74,15 @@ function readingLines({ wrapping = [], readings = [], remarks = [] }: BackupEvid
     ...(wrapping.length > 0 ? [`        inside ${wrapping.join(", ")}`] : []),
     ...(readings.length > 0 ? [`        read ${times}: ${readings.join("; ")}`] : []),
     ...remarks.map((remark) => `        ${remark}`),
+  ];
+}
+
+function copyLines(copy: ScrubEvidence, number: (value: number) => string): string[] {
+  const form = [copy.format, copy.compression === "none" ? "" : copy.compression, copy.encrypted ? "age" : ""];
+  const removed = copy.versions_removed === 1 ? "1 older version" : `${number(copy.versions_removed)} older versions`;
+  return [
+    `copy    ${copy.location}, ${number(copy.size)} bytes, ${form.filter((part) => part !== "").join(", ")}`,
+    ...(copy.replaced ? [`        in the place of the original; ${removed} removed`] : []),
   ];
 }
 

@@ -5,7 +5,7 @@
 
 export const evidenceSchema = "sanitize/evidence/1";
 
-export type RunOutcome = "restored" | "planned" | "verified" | "refused" | "failed";
+export type RunOutcome = "restored" | "scrubbed" | "planned" | "verified" | "refused" | "failed";
 
 export interface BackupEvidence {
   /** URL and key, without credentials. */
@@ -82,6 +82,26 @@ export interface VerificationEvidence {
   readonly constraints_not_valid: number;
 }
 
+/** The sanitised copy that a run wrote, read back and found right. */
+export interface ScrubEvidence {
+  /** URL and key, without credentials. */
+  readonly location: string;
+  /** S3 version ID, or the ETag where there are no versions. */
+  readonly version: string;
+  /** Bytes of all its files. */
+  readonly size: number;
+  readonly format: string;
+  readonly compression: string;
+  /** With age. */
+  readonly encrypted: boolean;
+  /** Of the file, hex; where its beginning is known before its end. */
+  readonly sha256?: string;
+  /** It stands in the place of the original. */
+  readonly replaced: boolean;
+  /** Of the original, delete markers included. */
+  readonly versions_removed: number;
+}
+
 export interface EvidenceDocument {
   readonly schema: typeof evidenceSchema;
   readonly outcome: RunOutcome;
@@ -105,6 +125,7 @@ export interface EvidenceDocument {
   };
   readonly go_live?: { readonly at: string; readonly age_seconds: number; readonly ledger_size: number };
   readonly verification?: VerificationEvidence;
+  readonly scrub?: ScrubEvidence;
   readonly phases: readonly { readonly name: string; readonly seconds: number }[];
   readonly advice?: readonly string[];
   readonly error?: { readonly code: string; readonly message: string; readonly hint?: string };

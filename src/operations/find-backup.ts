@@ -10,8 +10,8 @@ export interface BackupPlace {
   readonly key: string;
 }
 
-/** Files that tools put beside backups; never taken for one. */
-const companion = /(?:\.(?:json|sig|sha256|md5|txt|log|manifest|tmp)|\/)$/i;
+/** Files that tools put beside backups, and copies that a killed `scrub --replace` left; never taken for one. */
+const companion = /(?:\.(?:json|sig|sha256|md5|txt|log|manifest|tmp|sanitize-\d{8}t\d{6}_[0-9a-f]+)|\/)$/i;
 
 /** Objects of the store that may be backups, newest first. */
 export async function listBackups(store: ObjectStore, signal: AbortSignal): Promise<ObjectInfo[]> {

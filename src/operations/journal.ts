@@ -18,6 +18,7 @@ type Findings = Partial<
     | "target"
     | "go_live"
     | "verification"
+    | "scrub"
     | "advice"
   >
 >;

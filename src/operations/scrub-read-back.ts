@@ -1,0 +1,118 @@
+/**
+ * Reads a sanitised copy from where it lies, whole, as if it were any backup, and compares it with what was written. Only a
+ * copy that passes here is told of.
+ *
+ * What is proven: every table's COPY text is to the byte what the filter let through; put through the same filter again,
+ * nothing is erased and nothing changes; the large objects are the ones that stay; no entry names one that goes; no entry
+ * holds statistics; the copy is not younger than the snapshot.
+ */
+import { createHash } from "node:crypto";
+import type { Archive, TocEntry } from "../archive/model.ts";
+import { sanitiseRows } from "../erasure/sanitise-rows.ts";
+import { Tally } from "../erasure/tally.ts";
+import { VerificationFailed } from "../errors.ts";
+import { CLOSING, LargeObjectSet } from "./fingerprint.ts";
+import type { ScrubContent, WrittenTable } from "./scrub-content.ts";
+import type { RunContext } from "./settings.ts";
+import { erasedLargeObjects } from "./summaries.ts";
+
+/** @throws VerificationFailed with code `copy_differs`, `copy_younger` or `survivor`; ArchiveDamaged when it cannot be read. */
+export async function readBack(run: RunContext, copy: Archive, content: ScrubContent): Promise<void> {
+  const expected = new Expected(content.tables);
+  const objects = new LargeObjectSet();
+  await copy.walk(
+    {
+      tableData: async (entry, data) => await checkTable(run, data, expected.take(entry), content),
+      largeObjects: async (_entry, found) => {
+        for await (const object of found) for await (const bytes of objects.watch(object).data) void bytes;
+      },
+    },
+    run.signal,
+  );
+  expected.checkAllTaken();
+  if (!objects.equals(content.largeObjects)) {
+    throw differs(`large objects (${objects.count} instead of ${content.largeObjects.count}, or their contents)`);
+  }
+  checkEntries(copy, content);
+}
+
+/** Throws when any evidence would let the copy pass for younger than its original. */
+export function checkNotYounger(copy: Date, original: Date): void {
+  if (copy <= original) return;
+  throw new VerificationFailed(
+    `the copy would be taken for a backup of ${copy.toISOString()}, later than its original`,
+    {
+      code: "copy_younger",
+      hint: "set source.timezone to the zone of the machine that makes the dumps",
+    },
+  );
+}
+
+/** Tables by their COPY statement, in the order in which they were written: a script numbers its entries anew. */
+class Expected {
+  readonly #tables = new Map<string, WrittenTable[]>();
+
+  constructor(tables: readonly WrittenTable[]) {
+    for (const table of tables) {
+      const key = table.copyStmt.trim();
+      this.#tables.set(key, [...(this.#tables.get(key) ?? []), table]);
+    }
+  }
+
+  take(entry: TocEntry): WrittenTable {
+    const table = this.#tables.get((entry.copyStmt ?? "").trim())?.shift();
+    if (table === undefined) throw differs(`tables (dump ID ${entry.dumpId} was not written)`);
+    return table;
+  }
+
+  checkAllTaken(): void {
+    const missing = [...this.#tables.values()].flat();
+    if (missing.length > 0) throw differs(`tables (that of dump ID ${missing[0]?.dumpId} is missing)`);
+  }
+}
+
+async function checkTable(
+  run: RunContext,
+  data: AsyncIterable<Buffer>,
+  written: WrittenTable,
+  { plan }: ScrubContent,
+): Promise<void> {
+  const table = plan.tables.get(written.dumpId)!;
+  const stored = createHash("sha256");
+  const filtered = createHash("sha256");
+  const tally = new Tally();
+  const watched = async function* (): AsyncGenerator<Buffer> {
+    for await (const bytes of data) {
+      stored.update(bytes);
+      yield bytes;
+    }
+  };
+  for await (const bytes of sanitiseRows(watched(), table, plan, tally, run.signal)) filtered.update(bytes);
+  const { read, erased } = tally.table(table.dumpId);
+  const intact = stored.digest("hex") === written.digest;
+  const unchanged = filtered.update(CLOSING).digest("hex") === written.digest;
+  if (erased > 0 || (intact && !unchanged)) {
+    throw new VerificationFailed(
+      `table ${table.label}: the copy still holds rows that the filter takes out or changes`,
+      { code: "survivor", hint: "this is a defect of sanitize: report it; the copy was removed" },
+    );
+  }
+  if (read !== written.rows) throw differs(`rows of table ${table.label} (${read} instead of ${written.rows})`);
+  if (!intact) throw differs(`bytes of table ${table.label}`);
+}
+
+function checkEntries(copy: Archive, content: ScrubContent): void {
+  const named = erasedLargeObjects(copy, content.plan);
+  if (named > 0) throw differs(`large objects (${named} that go are still named in it)`);
+  if (copy.header.format === "plain") return;
+  const kept = content.entries().map(({ entry }) => entry.dumpId);
+  const found = new Set(copy.toc.map(({ dumpId }) => dumpId));
+  if (found.size !== kept.length || kept.some((dumpId) => !found.has(dumpId))) throw differs("entries");
+}
+
+function differs(what: string): VerificationFailed {
+  return new VerificationFailed(`what was read back of the copy is not what was written: ${what}`, {
+    code: "copy_differs",
+    hint: "the copy was removed; check the store that it was written to",
+  });
+}

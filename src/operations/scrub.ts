@@ -1,0 +1,166 @@
+/**
+ * Writes a sanitised copy of a backup that stock tools read, as a recipe. Its promise: a copy that is told of has been read
+ * back whole and found right; whatever stops the recipe, no copy is left and the original is as it was.
+ */
+import type { Archive } from "../archive/model.ts";
+import { openArchive } from "../archive/open-archive.ts";
+import { UsageError } from "../errors.ts";
+import type { ScrubEvidence } from "../evidence/document.ts";
+import type { ObjectInfo } from "../storage/contract.ts";
+import { snapshotTime } from "./gates.ts";
+import type { Journal } from "./journal.ts";
+import { type Prepared, prepare } from "./prepare.ts";
+import { type RunResult, withEvidence } from "./run-evidence.ts";
+import { ScrubContent } from "./scrub-content.ts";
+import { type Encryption, type EncryptionChoice, encryptionFor } from "./scrub-encryption.ts";
+import { type CopyLabels, copyLabels, openOut, ScrubPlace } from "./scrub-place.ts";
+import { checkNotYounger, readBack } from "./scrub-read-back.ts";
+import { besideOriginal, putInPlace, removeOlderVersions } from "./scrub-replace.ts";
+import { headerClock, type ScrubShape, type ShapeChoice, scrubShape } from "./scrub-shape.ts";
+import { writeCopy } from "./scrub-write.ts";
+import type { RunContext } from "./settings.ts";
+import { erasedLargeObjects, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
+import { planOnly } from "./verify.ts";
+
+export interface ScrubOptions extends ShapeChoice, EncryptionChoice {
+  /** URL or path of the copy; `null` with `replace`. */
+  readonly out: string | null;
+  /** Put the copy in the place of the original and remove the original's versions. */
+  readonly replace: boolean;
+}
+
+/** The dry run: everything is read and judged, nothing is written. */
+export async function planScrub(run: RunContext, backup: string): Promise<RunResult> {
+  return await planOnly(run, backup, "scrub --dry-run");
+}
+
+/** Writes a copy of a backup without the erased. Never throws for a run that failed: the result carries the error. */
+export async function scrubBackup(run: RunContext, backup: string, options: ScrubOptions): Promise<RunResult> {
+  return await withEvidence(run, "scrub", "scrubbed", async (journal) => {
+    checkDestination(options);
+    const prepared = await prepare(run, backup, journal);
+    try {
+      await writeAndKeep(run, journal, prepared, options);
+    } finally {
+      prepared.backup.store.close();
+    }
+  });
+}
+
+function checkDestination({ out, replace }: ScrubOptions): void {
+  if ((out !== null) !== replace) return;
+  throw new UsageError(replace ? "a copy goes to one place" : "there is no place for the copy", {
+    code: "usage",
+    hint: "give --out with a URL or path, or --replace",
+  });
+}
+
+async function writeAndKeep(
+  run: RunContext,
+  journal: Journal,
+  prepared: Prepared,
+  options: ScrubOptions,
+): Promise<void> {
+  const { backup } = prepared;
+  const shape = scrubShape(backup.archive, options);
+  const encryption = await encryptionFor(options, shape.format, backup.archive.wrapping);
+  const labels = await copyLabels(journal.runId, backup);
+  const original = backup.object.info;
+  const at =
+    options.out === null
+      ? { store: backup.store, key: besideOriginal(original.key, journal.runId) }
+      : await openOut(run, options.out, shape.format, original.key);
+  const place = new ScrubPlace(run, at.store, at.key, labels);
+  try {
+    await place.checkEmpty();
+    await write(run, journal, prepared, { shape, encryption, place });
+    if (options.replace) await replace(run, journal, place, { original, labels, shape, encryption });
+    else journal.add({ scrub: scrubEvidence(place, place.location, shape, encryption) });
+  } catch (error) {
+    await place.remove();
+    throw error;
+  } finally {
+    if (at.store !== backup.store) at.store.close();
+  }
+}
+
+interface Copy {
+  readonly shape: ScrubShape;
+  readonly encryption: Encryption | null;
+  readonly place: ScrubPlace;
+}
+
+/** Writes the copy, tells what became of rows, and reads the copy back. */
+async function write(run: RunContext, journal: Journal, prepared: Prepared, copy: Copy): Promise<void> {
+  const { backup, plan } = prepared;
+  const { archive } = backup;
+  const content = new ScrubContent(run, archive, plan);
+  const startedAt = headerClock(archive.header, backup.snapshot, run.settings.source.timezone);
+  await journal.phase("writing copy", async () => {
+    const tables = archive.toc.filter((entry) => entry.desc === "TABLE DATA" && entry.hasData).length;
+    run.onEvent({ type: "size", tables, bytes: backup.object.size });
+    await writeCopy({ ...copy, content, startedAt }, copy.place);
+  });
+  journal.add({
+    backup: readingEvidence(backup, plan),
+    tables: tableEvidence(plan, content.tally),
+    requests: requestEvidence(plan, content.tally),
+    large_objects: { restored: content.largeObjects.count, erased: erasedLargeObjects(archive, plan) },
+  });
+  await journal.phase("reading copy back", async () => {
+    run.onEvent({ type: "size", tables: content.tables.length, bytes: copy.place.size });
+    const { archive: written, at } = await openCopy(run, copy);
+    await readBack(run, written, content);
+    checkNotYounger(at, backup.snapshot.at);
+  });
+}
+
+async function openCopy(run: RunContext, { place, encryption }: Copy): Promise<{ archive: Archive; at: Date }> {
+  const object = await place.store.open(place.key ?? "");
+  const { signal } = run;
+  const archive = await openArchive(object, { signal, ...(encryption === null ? {} : { keys: encryption.keys }) });
+  return { archive, at: snapshotTime(archive.header, object.info, run.settings.source, run.now()).at };
+}
+
+/** From here on the original goes: what fails after it was replaced leaves the copy in its place, and says so. */
+async function replace(
+  run: RunContext,
+  journal: Journal,
+  place: ScrubPlace,
+  { original, labels, shape, encryption }: Omit<Copy, "place"> & { original: ObjectInfo; labels: CopyLabels },
+): Promise<void> {
+  await journal.phase("replacing original", async () => {
+    const { store } = place;
+    const placed = await putInPlace(run, store, place.put[0]!, original, labels);
+    const evidence = {
+      ...scrubEvidence(place, `${store.url}${placed.key}`, shape, encryption),
+      version: placed.version ?? placed.etag,
+      replaced: true,
+    };
+    journal.add({ scrub: evidence });
+    const removed = await removeOlderVersions(store, placed);
+    journal.add({ scrub: { ...evidence, versions_removed: removed } });
+    await place.remove();
+  });
+}
+
+function scrubEvidence(
+  place: ScrubPlace,
+  location: string,
+  { format, compression }: ScrubShape,
+  encryption: Encryption | null,
+): ScrubEvidence {
+  const [first] = place.put;
+  const sha256 = place.key === null ? null : (first?.sha256 ?? null);
+  return {
+    location,
+    version: first?.version ?? first?.etag ?? "",
+    size: place.size,
+    format,
+    compression: compression.by,
+    encrypted: encryption !== null,
+    ...(sha256 === null ? {} : { sha256 }),
+    replaced: false,
+    versions_removed: 0,
+  };
+}
