@@ -1,40 +1,55 @@
 /**
- * Opens a backup: detects what it is by its content and hands it to the reader of that format.
+ * Opens a backup: takes off what lies around it, detects what it is by its content and hands it to the reader of that
+ * format.
  *
  * Invariant: reads no further than it must to know the table of contents: one buffer beyond it for an archive, the whole
  * file for a script.
  */
 
-import { type ArchiveDamaged, throwIfAborted } from "../errors.ts";
+import type { ArchiveDamaged } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
+import { Expansion } from "./compression/expansion.ts";
 import { CustomArchive } from "./custom/custom-reader.ts";
 import { unsupported } from "./damage.ts";
-import { DETECTION_BYTES, detect } from "./detect.ts";
+import { withCopyRows } from "./inserts/insert-archive.ts";
 import type { Archive, ByteSource, OpenOptions } from "./model.ts";
-import { readContents } from "./toc/read-contents.ts";
+import { type Contents, readContents } from "./toc/read-contents.ts";
+import { releaseSource } from "./wrapped/sequential-source.ts";
+import { type Unwrapped, unwrap } from "./wrapped/unwrap.ts";
 
 /**
- * Opens the archive in `source`.
+ * Opens the archive in `stored`.
  * @throws ArchiveDamaged when it is damaged (with the byte offset), or of a format, version or encoding that cannot be
- * read: codes `unsupported_format`, `unsupported_version`, `unsupported_encoding`, `empty_file`, `truncated`, ….
+ * read: codes `unsupported_format`, `unsupported_version`, `unsupported_encoding`, `empty_file`, `truncated`,
+ * `nested_too_deep`, `expands_too_much`, …. @throws UsageError (`encrypted`) where no key at hand opens it.
  */
-export async function openArchive(source: ByteSource, options: OpenOptions = {}): Promise<Archive> {
-  const { signal } = options;
-  throwIfAborted(signal);
+export async function openArchive(stored: ByteSource, options: OpenOptions = {}): Promise<Archive> {
+  const expansion = new Expansion(options.maxExpansion);
+  const inside = await unwrap(stored, options, expansion);
+  try {
+    return await withCopyRows(await archiveIn(inside, options, expansion), options.signal);
+  } catch (error) {
+    await releaseSource(inside.source);
+    throw error;
+  }
+}
+
+async function archiveIn(inside: Unwrapped, options: OpenOptions, expansion: Expansion): Promise<Archive> {
+  const { source, wrapping, found } = inside;
+  switch (found.kind) {
+    case "custom":
+      return new CustomArchive(source, await contentsOf(source, options.signal), wrapping, expansion.limit());
+    case "tar":
+      throw notYet("a tar archive", "make the backup with pg_dump -Fc");
+    case "script":
+      throw notYet("a plain SQL script", "make the backup with pg_dump -Fc");
+  }
+}
+
+async function contentsOf(source: ByteSource, signal: AbortSignal | undefined): Promise<Contents> {
   const reader = new ByteReader(source.read(0, source.size ?? undefined, signal), 0, signal);
   try {
-    await reader.fill(Math.min(DETECTION_BYTES, source.size ?? DETECTION_BYTES));
-    const found = detect(reader.window.subarray(0, DETECTION_BYTES));
-    switch (found.kind) {
-      case "custom":
-        return new CustomArchive(source, await readContents(reader, source.size, "custom"), []);
-      case "wrapped":
-        throw notYet(`a ${found.by} file`, "unpack it first, or make the backup with pg_dump -Fc");
-      case "tar":
-        throw notYet("a tar archive", "make the backup with pg_dump -Fc");
-      case "script":
-        throw notYet("a plain SQL script", "make the backup with pg_dump -Fc");
-    }
+    return await readContents(reader, source.size, "custom");
   } finally {
     await reader.close();
   }
