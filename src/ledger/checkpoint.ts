@@ -73,7 +73,10 @@ export function parseCheckpoint(bytes: Buffer, keys: KeySet): Checkpoint {
   }
   const { sig, ...unsigned } = content;
   const publicKey = keys.ledgerPublicKey(sig.kid, "the checkpoint of the ledger");
-  if (!verify(null, Buffer.from(canonicalJson(unsigned)), publicKey, Buffer.from(sig.sig, "base64"))) {
+  const signature = Buffer.from(sig.sig, "base64");
+  // Base64 has spellings that decode alike: only one of them is what was written.
+  const canonical = signature.toString("base64") === sig.sig;
+  if (!canonical || !verify(null, Buffer.from(canonicalJson(unsigned)), publicKey, signature)) {
     throw new LedgerRefused("the signature of the ledger's checkpoint (head.json) does not hold", {
       code: "ledger_signature",
       hint: "the checkpoint was altered or written by somebody else: restore the ledger from its replica and find out who",
