@@ -18,6 +18,8 @@ import { failureAt, type S3Connection } from "./s3-client.ts";
 import { attemptsOf, s3CodeOf, statusOf } from "./s3-errors.ts";
 import { ensureTags, headOrNull, infoOf, isOurs, tagging, WRITE_ID } from "./s3-head.ts";
 import { MAX_PARTS, type PartSource, PartsUpload } from "./s3-parts.ts";
+import { pinnedObject } from "./s3-read.ts";
+import { uploadStream } from "./s3-upload.ts";
 import { conditionsOf, type WriteDetails } from "./s3-write.ts";
 
 const PARTS_IN_FLIGHT = 4;
@@ -57,6 +59,9 @@ export async function copyObject(
     return "changed";
   }
   const copied = from.size <= sizes.single ? await inOne(copy, ifMatch) : await inParts(copy, ifMatch, sizes.part);
+  if (copied === "not implemented") {
+    return await throughHere(copy, options);
+  }
   if (!copied) {
     return "changed";
   }
@@ -70,7 +75,7 @@ export async function copyObject(
 }
 
 /** Whether it was copied: not, when the target is not as the condition says. */
-async function inOne(copy: Copy, ifMatch: string | null): Promise<boolean> {
+async function inOne(copy: Copy, ifMatch: string | null): Promise<boolean | "not implemented"> {
   const { connection, details, to } = copy;
   for (const condition of conditionsOf(ifMatch)) {
     const command = new CopyObjectCommand({
@@ -84,14 +89,15 @@ async function inOne(copy: Copy, ifMatch: string | null): Promise<boolean> {
       ...condition,
       ...connection.customerKey,
     });
-    if (await sent(copy, command)) {
-      return true;
+    const copied = await sent(copy, command);
+    if (copied !== false) {
+      return copied;
     }
   }
   return false;
 }
 
-async function sent(copy: Copy, command: CopyObjectCommand): Promise<boolean> {
+async function sent(copy: Copy, command: CopyObjectCommand): Promise<boolean | "not implemented"> {
   const { connection, to, details } = copy;
   for (let conflicts = 1; ; conflicts++) {
     throwIfAborted(details.signal);
@@ -101,6 +107,9 @@ async function sent(copy: Copy, command: CopyObjectCommand): Promise<boolean> {
     } catch (error) {
       if ((conflicts > 1 || attemptsOf(error) > 1) && (await isOurs(connection, to, details.writeId))) {
         return true;
+      }
+      if (statusOf(error) === 501) {
+        return "not implemented";
       }
       if ([404, 412].includes(statusOf(error) ?? 0) && s3CodeOf(error) !== "NoSuchBucket") {
         // Either of the two conditions may have failed.
@@ -112,6 +121,23 @@ async function sent(copy: Copy, command: CopyObjectCommand): Promise<boolean> {
       }
     }
     await backOff(conflicts, details.signal);
+  }
+}
+
+/** For services that do not copy what is encrypted (Ceph 16 under a customer's key). */
+async function throughHere(
+  { connection, from, to }: Copy,
+  { ifMatch, ...options }: CopyOptions,
+): Promise<ObjectInfo | "changed"> {
+  const bytes = pinnedObject(connection, from).read(0, from.size, options.signal);
+  try {
+    const { sha256: _sha256, ...info } = await uploadStream(connection, to, bytes, options, ifMatch);
+    return info;
+  } catch (error) {
+    if (error instanceof SourceFailed && error.code === "exists") {
+      return "changed";
+    }
+    throw error;
   }
 }
 

@@ -129,7 +129,7 @@ describe.skipIf(s3 === null)("S3 through a failing network", () => {
   });
 
   test("replaced between two connections in a bucket with versions, the old one is read on", async () => {
-    const versioned = await TestBucket.create(server, true);
+    const versioned = await TestBucket.create(server, "versioned");
     const behind = await versioned.open({ endpoint: proxy.endpoint }, LIMITS);
     await behind.upload("dump", once(content));
     const object = await behind.open("dump");

@@ -21,13 +21,14 @@ import { failureAt, type S3Connection } from "./s3-client.ts";
 import { s3CodeOf, statusOf } from "./s3-errors.ts";
 import { ensureTags, headOrNull, infoOf, isOurs, tagging, WRITE_ID } from "./s3-head.ts";
 import { PartsUpload } from "./s3-parts.ts";
-import { putOnCondition, type WriteDetails } from "./s3-write.ts";
+import { type Condition, conditionsOf, putOnCondition, type WriteDetails } from "./s3-write.ts";
 
 const PARTS_IN_FLIGHT = 3;
 const BYTES_IN_FLIGHT = 256 * 1024 * 1024;
 
 /**
- * Streams the body into the object: 156 GiB at most without a head, 968 GiB with one.
+ * Streams the body into the object: 156 GiB at most without a head, 968 GiB with one. `expected` is the etag that the
+ * object must have meanwhile, `null` where it may not be there.
  * @throws SourceFailed `exists`; Interrupted; whatever the body and the head throw, as it is.
  */
 export async function uploadStream(
@@ -35,18 +36,19 @@ export async function uploadStream(
   key: string,
   body: AsyncIterable<Uint8Array>,
   options: UploadOptions,
+  expected: string | null | undefined = options.ifAbsent === true ? null : undefined,
 ): Promise<UploadedObject> {
   const { head: lateHead, metadata, tags, signal } = options;
-  const ifAbsent = options.ifAbsent === true;
   const details: WriteDetails = { writeId: randomUUID(), metadata, tags, signal };
-  const refuseExisting = async (): Promise<void> => {
-    if (ifAbsent && (await headOrNull(connection, key)) !== null) {
+  const refuseOther = async (): Promise<void> => {
+    if (expected !== undefined && ((await headOrNull(connection, key))?.ETag ?? null) !== expected) {
       throw alreadyThere(connection.url, key);
     }
   };
-  await refuseExisting();
+  await refuseOther();
   const hashed = new HashedBody(body, lateHead === undefined);
-  const target: Target = { connection, key, details, ifAbsent, refuseExisting };
+  const condition = expected === undefined ? null : (conditionsOf(expected)[0] ?? null);
+  const target: Target = { connection, key, details, condition, refuseOther };
   const bytes = abortable(hashed.bytes(), signal);
   const version =
     lateHead === undefined ? await uploadBySdk(target, bytes) : await uploadWithHead(target, bytes, lateHead);
@@ -60,9 +62,10 @@ interface Target {
   readonly connection: S3Connection;
   readonly key: string;
   readonly details: WriteDetails;
-  readonly ifAbsent: boolean;
+  /** As it is put to the service. */
+  readonly condition: Condition | null;
   /** The last look before the object is made of its parts. */
-  readonly refuseExisting: () => Promise<void>;
+  readonly refuseOther: () => Promise<void>;
 }
 
 /** Parts of 16 MiB by @aws-sdk/lib-storage; small objects whole. @returns the version ID, where the service says it. */
@@ -74,7 +77,7 @@ async function uploadBySdk(target: Target, bytes: AsyncIterable<Uint8Array>): Pr
   const watched = (async function* () {
     try {
       yield* bytes;
-      await target.refuseExisting();
+      await target.refuseOther();
     } catch (error) {
       failure = { error };
       throw error;
@@ -90,7 +93,7 @@ async function uploadBySdk(target: Target, bytes: AsyncIterable<Uint8Array>): Pr
       Body: Readable.from(watched),
       Metadata: { ...details.metadata, [WRITE_ID]: details.writeId },
       ...tagging(details.tags),
-      ...(target.ifAbsent ? { IfNoneMatch: "*" } : {}),
+      ...target.condition,
       ...connection.customerKey,
     },
   });
@@ -118,8 +121,7 @@ async function uploadWithHead(
   bytes: AsyncIterable<Uint8Array>,
   head: LateHead,
 ): Promise<string | undefined> {
-  const { connection, key, details } = target;
-  const condition = target.ifAbsent ? ({ IfNoneMatch: "*" } as const) : null;
+  const { connection, key, details, condition } = target;
   const parts = cutIntoParts(bytes, head.length);
   let upload: PartsUpload | null = null;
   try {
@@ -140,7 +142,7 @@ async function uploadWithHead(
     }
     await upload.put(1, whole, 1);
     await upload.settled();
-    await target.refuseExisting();
+    await target.refuseOther();
     const completed = await upload.complete(condition);
     if (completed === null) {
       throw alreadyThere(connection.url, key);

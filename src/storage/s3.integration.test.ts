@@ -196,7 +196,7 @@ describe.skipIf(s3 === null)("S3", () => {
 
   describe("versions", () => {
     test("a pinned version outlives its replacement and its removal; one version is removed by name", async () => {
-      const bucket = await TestBucket.create(server, true);
+      const bucket = await TestBucket.create(server, "versioned");
       const store = await bucket.open();
       const first = await store.upload("dump", once(randomBytes(600_000)));
       expect(first.version).toMatch(/./);

@@ -8,6 +8,8 @@ import {
   ListMultipartUploadsCommand,
   ListObjectVersionsCommand,
   PutBucketVersioningCommand,
+  PutObjectLegalHoldCommand,
+  PutObjectRetentionCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
 import type { TestS3 } from "../../embedded/testing/servers.ts";
@@ -31,15 +33,42 @@ export class TestBucket {
     });
   }
 
-  static async create(server: TestS3, versioned = false): Promise<TestBucket> {
+  static async create(server: TestS3, kind: "plain" | "versioned" | "lockable" = "plain"): Promise<TestBucket> {
     const bucket = new TestBucket(server);
-    await bucket.#client.send(new CreateBucketCommand({ Bucket: bucket.name }));
-    if (versioned) {
-      await bucket.#client.send(
-        new PutBucketVersioningCommand({ Bucket: bucket.name, VersioningConfiguration: { Status: "Enabled" } }),
-      );
+    const lock = kind === "lockable" ? { ObjectLockEnabledForBucket: true } : {};
+    await bucket.#client.send(new CreateBucketCommand({ Bucket: bucket.name, ...lock }));
+    if (kind === "versioned") {
+      await bucket.keepVersions();
     }
     return bucket;
+  }
+
+  async keepVersions(): Promise<void> {
+    const VersioningConfiguration = { Status: "Enabled" as const };
+    await this.#client.send(new PutBucketVersioningCommand({ Bucket: this.name, VersioningConfiguration }));
+  }
+
+  /** Retention in governance mode. */
+  async retain(key: string, version: string | null, until: Date): Promise<void> {
+    await this.#client.send(
+      new PutObjectRetentionCommand({
+        Bucket: this.name,
+        Key: `some/prefix/${key}`,
+        VersionId: version ?? undefined,
+        Retention: { Mode: "GOVERNANCE", RetainUntilDate: until },
+      }),
+    );
+  }
+
+  async hold(key: string, version: string | null, status: "ON" | "OFF"): Promise<void> {
+    await this.#client.send(
+      new PutObjectLegalHoldCommand({
+        Bucket: this.name,
+        Key: `some/prefix/${key}`,
+        VersionId: version ?? undefined,
+        LegalHold: { Status: status },
+      }),
+    );
   }
 
   location(changes: Partial<StoreLocation> = {}): StoreLocation {
@@ -73,7 +102,9 @@ export class TestBucket {
           all
             .slice(at, at + 50)
             .map(({ Key, VersionId }) =>
-              this.#client.send(new DeleteObjectCommand({ Bucket: this.name, Key, VersionId })),
+              this.#client.send(
+                new DeleteObjectCommand({ Bucket: this.name, Key, VersionId, BypassGovernanceRetention: true }),
+              ),
             ),
         );
       }
