@@ -54,8 +54,10 @@ export function evidenceText(evidence: EvidenceDocument): string {
     lines.push("", alignedTable(["request", "state", "erased", "anonymised", "pending", "retained"], rows, 2));
     if (met.length > 20) lines.push(`and ${number(met.length - 20)} more requests`);
   }
-  if (evidence.large_objects && evidence.large_objects.erased > 0) {
-    lines.push("", `large objects erased: ${number(evidence.large_objects.erased)}`);
+  const { erased = 0, orphans } = evidence.large_objects ?? {};
+  if (erased > 0 || (orphans ?? 0) > 0) {
+    const lost = orphans ? `; ${number(orphans)} that no row refers to` : "";
+    lines.push("", `large objects erased: ${number(erased)}${lost}`);
   }
   if (evidence.verification) {
     const { survivors, values_checked, constraints } = evidence.verification;

@@ -7,22 +7,32 @@ const tab = 9;
 export class LongRow {
   /** Bytes, the newline included. */
   readonly length: number;
-  private readonly chunks: readonly Buffer[];
+  private chunks: readonly Buffer[];
   /** Offset of each field's start and, last, one past the newline: as `fieldOffsets` gives for a short row. */
   readonly offsets: readonly number[];
 
-  /** `chunks` joined are the row, its newline at the end. */
-  constructor(chunks: readonly Buffer[]) {
+  /**
+   * `chunks` joined are the row, its newline at the end. Fields beyond `mostFields` are counted as one more: a damaged row
+   * may be nothing but separators.
+   */
+  constructor(chunks: readonly Buffer[], mostFields: number) {
     this.chunks = chunks;
     const offsets = [0];
     let base = 0;
     for (const chunk of chunks) {
-      for (let at = chunk.indexOf(tab); at >= 0; at = chunk.indexOf(tab, at + 1)) offsets.push(base + at + 1);
+      for (let at = chunk.indexOf(tab); at >= 0 && offsets.length <= mostFields; at = chunk.indexOf(tab, at + 1)) {
+        offsets.push(base + at + 1);
+      }
       base += chunk.length;
     }
     offsets.push(base);
     this.offsets = offsets;
     this.length = base;
+  }
+
+  /** Forgets the bytes, once they have been passed on: what was taken as slices lives as long as each of those. */
+  release(): void {
+    this.chunks = [];
   }
 
   get fields(): number {

@@ -38,6 +38,9 @@ const newline = 10;
 const sliceBytes = 256 * 1024;
 /** A row that has not ended after this many bytes is kept as chunks. */
 const longRowBytes = maxScanBytes - sliceBytes;
+/** So many pieces of a row, of so few bytes each, are joined. */
+const manyPieces = 1024;
+const smallPiece = 16 * 1024;
 /** PostgreSQL holds a COPY line in one allocation (MaxAllocSize of memutils.h). */
 const maxRowBytes = 0x3fffffff;
 
@@ -62,6 +65,9 @@ class RowCutter {
   /** Bytes of a row that has not ended yet. */
   private carry: Buffer[] = [];
   private carried = 0;
+  /** Of the carry: pieces, and their bytes, that need not be joined any more. */
+  private joined = 0;
+  private joinedBytes = 0;
   private row = 1;
   /** Offset in the table's data of the first byte not yet passed on. */
   private offset = 0;
@@ -106,6 +112,8 @@ class RowCutter {
   private drop(): void {
     this.carry = [];
     this.carried = 0;
+    this.joined = 0;
+    this.joinedBytes = 0;
   }
 
   finish(): void {
@@ -121,6 +129,7 @@ class RowCutter {
     if (bytes.length === 0) return;
     this.carry.push(bytes);
     this.carried += bytes.length;
+    if (this.carry.length - this.joined >= manyPieces) this.joinSmall();
     if (this.carried > maxRowBytes) {
       throw this.damaged(
         "row_too_wide",
@@ -128,6 +137,14 @@ class RowCutter {
         "check the backup",
       );
     }
+  }
+
+  /** A row in crumbs would cost more for the crumbs than for their bytes. */
+  private joinSmall(): void {
+    const bytes = this.carried - this.joinedBytes;
+    if (bytes < manyPieces * smallPiece) this.carry.push(Buffer.concat(this.carry.splice(this.joined), bytes));
+    this.joined = this.carry.length;
+    this.joinedBytes = this.carried;
   }
 
   private *scan(bytes: Buffer): Generator<RowBatch> {
@@ -151,9 +168,9 @@ class RowCutter {
   }
 
   private takeLongRow(): RowBatch {
-    const longRow = new LongRow(this.carry);
-    this.drop();
     const expected = Math.max(this.layout.columns, 1);
+    const longRow = new LongRow(this.carry, expected);
+    this.drop();
     if (longRow.fields !== expected || this.layout.columns === 0) {
       throw this.wrongShape(longRow.fields < expected ? "short" : "long");
     }

@@ -1,10 +1,11 @@
 /**
  * Rewrites the fields of one row that a rule sets. All other fields leave as the bytes they came in.
  */
-import { type CharacterLength, escapeField, isNull, nullField } from "../copy/fields.ts";
+import { type CharacterLength, escapeField, nullField } from "../copy/fields.ts";
 import type { ColumnChange } from "../policy/model.ts";
 import { textOf } from "./examine.ts";
 import { redactText } from "./redact.ts";
+import type { RowView } from "./row-view.ts";
 import type { FieldChange } from "./table-plan.ts";
 import { truncateTime } from "./truncate-time.ts";
 
@@ -19,9 +20,8 @@ export interface RewriteContext {
   readonly names: readonly string[];
 }
 
-export interface RewritableRow {
+export interface RewritableRow extends RowView {
   readonly offsets: readonly number[];
-  raw(field: number): Buffer;
   slices(start: number, end: number): Iterable<Buffer>;
 }
 
@@ -30,27 +30,31 @@ export function rewriteRow(row: RewritableRow, changes: readonly FieldChange[], 
   const pieces: Buffer[] = [];
   let from = row.offsets[0]!;
   for (const { field, change } of [...changes].sort((a, b) => a.field - b.field)) {
-    pieces.push(...row.slices(from, row.offsets[field]!), changedField(row.raw(field), change, context));
+    for (const slice of row.slices(from, row.offsets[field]!)) pieces.push(slice);
+    pieces.push(changedField(row, field, change, context));
     from = row.offsets[field + 1]! - 1;
   }
-  pieces.push(...row.slices(from, row.offsets.at(-1)!));
+  for (const slice of row.slices(from, row.offsets.at(-1)!)) pieces.push(slice);
   return pieces;
 }
 
-function changedField(raw: Buffer, change: ColumnChange, context: RewriteContext): Buffer {
+/** What a field becomes. One that is replaced whole is not looked at: it may be most of a gigabyte. */
+function changedField(row: RowView, field: number, change: ColumnChange, context: RewriteContext): Buffer {
   const write = (text: string): Buffer => escapeField(context.encode(text), context.characterLength);
   switch (change.kind) {
     case "null":
       return nullField;
     case "value":
       return write(String(change.value));
-    case "truncate":
-      return isNull(raw) ? raw : write(truncateTime(textOf(raw, context) ?? "", change.unit, context.zone));
+    case "truncate": {
+      const text = textOf(row, field, context);
+      return text === null ? nullField : write(truncateTime(text, change.unit, context.zone));
+    }
     case "redact": {
-      const text = textOf(raw, context);
-      if (text === null) return raw;
+      const text = textOf(row, field, context);
+      if (text === null) return nullField;
       const redacted = redactText(text, change.what, context.names);
-      return redacted === text ? raw : write(redacted);
+      return redacted === text ? row.raw(field) : write(redacted);
     }
   }
 }

@@ -1,7 +1,7 @@
 /** Turns a covered dump into table plans: names into field indexes, edges into shared sets of parent keys. */
 import { randomBytes } from "node:crypto";
 import { type CharacterLength, escapeField } from "../copy/fields.ts";
-import type { RowKernel } from "../copy/row-kernel.ts";
+import { maxProbes, type RowKernel } from "../copy/row-kernel.ts";
 import { PolicyRefused } from "../errors.ts";
 import { type ColumnChange, type Coverage, type CoveredTable, type TableName, tableKey } from "../policy/model.ts";
 import { formatTableName } from "../policy/names.ts";
@@ -23,6 +23,8 @@ export interface CompileOptions {
   readonly kernel: RowKernel;
   readonly encode: (text: string) => Buffer;
   readonly characterLength: CharacterLength | undefined;
+  /** The dump holds large objects. */
+  readonly largeObjects: boolean;
 }
 
 export function compilePlan(coverage: Coverage, options: CompileOptions): CompiledPlan {
@@ -109,12 +111,29 @@ function compileTable(
     createdAt: rule?.createdAt ? { field: fields(rule.createdAt), kind: timeKind(covered, rule.createdAt) } : null,
     set: compileChanges(rule?.set, fields),
     pendingSet: compileChanges(rule?.pendingSet, fields),
-    largeObjects: (rule?.largeObjects ?? []).map(fields),
+    ...largeObjectFields(covered, fields, options),
     subject:
       subject && tableKey(subject.table) === owner
         ? subject.keys.map(({ type, column }) => ({ type, field: fields(column) }))
         : [],
   };
+}
+
+function largeObjectFields(
+  { rule, name, oidColumns }: CoveredTable,
+  fields: (column: string) => number,
+  options: CompileOptions,
+): Pick<TablePlan, "largeObjects" | "references"> {
+  if (!options.largeObjects || rule.kind === "skip_data") return { largeObjects: [], references: [] };
+  const declared = (rule.largeObjects ?? []).map(fields);
+  const references = [...new Set([...declared, ...oidColumns.map(fields)])].sort((a, b) => a - b);
+  if (references.length > maxProbes) {
+    throw new PolicyRefused(
+      `table ${formatTableName(name)} has ${references.length} columns that may refer to large objects, ${maxProbes} are possible`,
+      { code: "too_many_keys", hint: "dump such a table by itself" },
+    );
+  }
+  return { largeObjects: rule.kind === "rule" ? declared : [], references };
 }
 
 function compileChanges(

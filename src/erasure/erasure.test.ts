@@ -326,23 +326,6 @@ describe("scopes and states", () => {
     expect(tally.table(201)).toMatchObject({ erased: 1, late: 0 });
   });
 
-  it("keep a large object that a row which stays refers to as well", async () => {
-    const pictured: TinyTable = {
-      name: "users",
-      columns: ["id bigint NOT NULL", "avatar oid"],
-      rows: [
-        [901, 70001],
-        [902, 70001],
-        [903, 70002],
-        [904, null],
-      ],
-    };
-    const policy =
-      "tables: { public.users: { match: { account_id: id }, no_time: erase, action: delete, large_objects: [avatar] } }";
-    const both = await run([pictured], policy, [{ keys: { account_id: ["901", "903"] } }]);
-    expect([...both.plan.largeObjects]).toEqual([70002]);
-  });
-
   it("let the strictest of two requests win", async () => {
     const requests = [jan, { ...jan, scopes: { reviews: "delete" as const } }];
     const { tally } = await run([reviews], `tables: { ${plainRule} }`, requests);

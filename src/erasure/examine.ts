@@ -10,14 +10,10 @@ import { ArchiveDamaged, PolicyRefused } from "../errors.ts";
 import { canonicalise } from "../ledger/canonical.ts";
 import type { TombstoneIndex } from "../ledger/tombstone-index.ts";
 import { type Outcome, outcomeBehindParent, outcomeOf, type RequestView, stricter } from "./outcome.ts";
+import { referringValues } from "./reference-values.ts";
+import type { RowView } from "./row-view.ts";
 import type { EdgeColumns, KeyColumn, ProbeMeaning, TablePlan } from "./table-plan.ts";
 import { instantOf } from "./zoned-time.ts";
-
-/** Access to one row's raw fields, short row or long. */
-export interface RowView {
-  /** Raw bytes of a field. */
-  raw(field: number): Buffer;
-}
 
 export interface Decision {
   readonly outcome: Outcome;
@@ -44,7 +40,7 @@ export interface MatchContext {
 }
 
 /** A canonical form is short: longer values cannot be an identifier. */
-const longestIdentifier = 4096;
+export const longestIdentifier = 4096;
 
 const untouched: Decision = { outcome: "none", ordinals: [], direct: [] };
 
@@ -106,10 +102,8 @@ function examineEdge(
   outcome: (view: RequestView, goes: boolean) => Outcome,
   context: MatchContext,
 ): void {
-  const fields = edge.fields.map((field) => row.raw(field));
-  // MATCH SIMPLE: a NULL in any column refers to nothing
-  if (fields.some(isNull)) return;
-  const fate = edge.parents.get(fields);
+  const values = referringValues(row, edge.fields);
+  const fate = values === null ? undefined : edge.parents.get(values);
   for (const ordinal of fate?.ordinals ?? []) {
     const view = context.views[ordinal];
     if (view) verdict.add(outcome(view, fate!.goes), ordinal);
@@ -123,11 +117,10 @@ function ordinalsOf(
   rowNumber: number,
   context: MatchContext,
 ): readonly number[] {
-  if (key.when.some(({ field, raw }) => !row.raw(field).equals(raw))) return [];
-  const raw = row.raw(key.field);
+  if (key.when.some(({ field, raw }) => row.length(field) !== raw.length || !row.raw(field).equals(raw))) return [];
   // an identifier is short, and no canonical form makes a long value one
-  if (!key.path && raw.length > longestIdentifier) return [];
-  const value = textOf(raw, context);
+  if (!key.path && row.length(key.field) > longestIdentifier) return [];
+  const value = textOf(row, key.field, context);
   if (value === null) return [];
   const identifier = key.path ? atPath(value, key.path, plan, rowNumber) : value;
   return identifier === null ? [] : lookup(key.type, identifier, plan, context);
@@ -148,17 +141,25 @@ export function lookup(
   return learnt.length === 0 ? held : [...new Set([...held, ...learnt])];
 }
 
-/** Bytes of a field beyond which it cannot become a string (V8 holds half a gigabyte). */
-const longestText = 256 * 1024 * 1024;
+/** Bytes of a field beyond which it is not read as text or JSON: that takes many times its size of memory. */
+const longestText = 64 * 1024 * 1024;
 
 /** A field's text without escapes, or `null`. @throws PolicyRefused (`value_too_long`). */
-export function textOf(raw: Buffer, context: Pick<MatchContext, "decode" | "characterLength">): string | null {
-  if (raw.length > longestText) {
-    throw new PolicyRefused(`a column that the policy reads as text or JSON holds ${raw.length} bytes`, {
-      code: "value_too_long",
-      hint: "set such a column to null instead of redacting it, or match by another one",
-    });
+export function textOf(
+  row: RowView,
+  field: number,
+  context: Pick<MatchContext, "decode" | "characterLength">,
+): string | null {
+  if (row.length(field) > longestText) {
+    throw new PolicyRefused(
+      `a column that the policy reads as text or JSON holds ${row.length(field)} bytes, ${longestText} are possible`,
+      {
+        code: "value_too_long",
+        hint: "set such a column to null instead of redacting it, or match by another one",
+      },
+    );
   }
+  const raw = row.raw(field);
   return isNull(raw) ? null : context.decode(unescapeField(raw, context.characterLength));
 }
 
@@ -184,7 +185,7 @@ function atPath(json: string, path: readonly (string | number)[], plan: TablePla
 /** The row's time in microseconds, `null` where it has none. */
 function timeOf(row: RowView, plan: TablePlan, rowNumber: number, context: MatchContext): number | null {
   if (!plan.createdAt) return null;
-  const text = textOf(row.raw(plan.createdAt.field), context);
+  const text = textOf(row, plan.createdAt.field, context);
   if (text === null) return null;
   const instant = instantOf(text, context.zone);
   if (instant !== null) return instant;

@@ -7,18 +7,20 @@
  * for each link, so from the fourth on references are remembered (within `referenceBudget`) and followed in one go.
  */
 import type { Archive } from "../archive/model.ts";
-import { isNull } from "../copy/fields.ts";
 import { type RowBatch, rowBatches } from "../copy/row-batches.ts";
 import type { Probe } from "../copy/row-kernel.ts";
 import { throwIfAborted } from "../errors.ts";
 import { canonicalise } from "../ledger/canonical.ts";
 import type { CompiledPlan } from "./compile.ts";
-import { type Decision, examineRow, type RowView, textOf } from "./examine.ts";
+import { type Decision, longestIdentifier, textOf } from "./examine.ts";
 import { readForwards } from "./forward-reading.ts";
-import { rewritesLargeObject } from "./large-objects.ts";
+import { fieldsReleased, oidAt } from "./large-objects.ts";
 import type { Matcher } from "./matcher.ts";
+import type { Outcome } from "./outcome.ts";
 import { ReferenceChains } from "./reference-chains.ts";
-import { candidateRows } from "./row-view.ts";
+import { referredValues } from "./reference-values.ts";
+import type { RowView } from "./row-view.ts";
+import { keepShared } from "./shared-objects.ts";
 import type { ProbeMeaning, TablePlan } from "./table-plan.ts";
 
 export interface Findings {
@@ -211,7 +213,7 @@ class Finder {
     this.matcher.coveredRows(batch, plan, meanings, (row, _start, _end, decision) => {
       if (plan.subject.length > 0) this.resolve(row, plan, decision.direct);
       this.expose(row, plan, decision, chains);
-      if (rewritesLargeObject(plan, decision.outcome)) this.rememberLargeObjects(row, plan);
+      this.rememberLargeObjects(row, plan, decision.outcome);
     });
     chains?.follow(batch, plan);
   }
@@ -220,9 +222,8 @@ class Finder {
     if (decision.outcome !== "delete" && decision.outcome !== "pending") return;
     const fate = { goes: decision.outcome === "delete", ordinals: decision.ordinals };
     for (const { fields, keys } of plan.exposes) {
-      const values = fields.map((field) => row.raw(field));
-      if (values.some(isNull)) continue;
-      if (keys.add(values, fate)) chains?.parentGoes(keys, values);
+      const values = referredValues(row, fields, plan);
+      if (values !== null && keys.add(values, fate)) chains?.parentGoes(keys, values);
     }
   }
 
@@ -230,7 +231,8 @@ class Finder {
   private resolve(row: RowView, plan: TablePlan, ordinals: readonly number[]): void {
     const { index, resolved } = this.matcher.context;
     for (const { type, field } of plan.subject) {
-      const text = textOf(row.raw(field), this.matcher.context);
+      if (row.length(field) > longestIdentifier) continue;
+      const text = textOf(row, field, this.matcher.context);
       if (text === null || text === "") continue;
       for (const ordinal of ordinals) {
         if (nameTypes.has(type)) {
@@ -245,37 +247,18 @@ class Finder {
     }
   }
 
-  /** A large object that a row which stays refers to as well (a picture that many share) stays with it. */
   private async keepSharedLargeObjects(): Promise<void> {
-    const { kernel, context } = this.matcher;
-    const tagKey = Buffer.alloc(16);
-    const tags = kernel.tagTable(
-      Uint32Array.from(this.largeObjects, (oid) => kernel.tag(Buffer.from(String(oid)), tagKey)),
+    await keepShared(this.largeObjects, this.compiled.tables.values(), this.matcher, (plan, probes, each) =>
+      this.scan(plan, this.dataOf(plan), probes, each),
     );
-    for (const plan of this.compiled.tables.values()) {
-      if (plan.largeObjects.length === 0) continue;
-      const { meanings } = this.matcher.probeSet(plan);
-      const probes = plan.largeObjects.map((column): Probe => ({ column, form: "exact", tagKey, table: tags }));
-      await this.scan(plan, this.dataOf(plan), probes, (batch) => {
-        for (const { row, number } of candidateRows(batch)) {
-          if (letsGo(plan, examineRow(row, number, plan, meanings, context))) continue;
-          for (const field of plan.largeObjects) this.largeObjects.delete(Number(row.raw(field).toString("latin1")));
-        }
-      });
-    }
   }
 
-  private rememberLargeObjects(row: RowView, plan: TablePlan): void {
-    for (const field of plan.largeObjects) {
-      const raw = row.raw(field);
-      if (!isNull(raw)) this.largeObjects.add(Number(raw.toString("latin1")));
+  private rememberLargeObjects(row: RowView, plan: TablePlan, outcome: Outcome): void {
+    for (const field of fieldsReleased(plan, outcome)) {
+      const oid = oidAt(row, field);
+      if (oid !== null) this.largeObjects.add(oid);
     }
   }
-}
-
-/** The row goes, or the rule takes the reference to its large object out of it: */
-function letsGo(plan: TablePlan, decision: Decision): boolean {
-  return decision.outcome !== "none" && rewritesLargeObject(plan, decision.outcome);
 }
 
 /** Something of the table must be known before rows are filtered. */

@@ -10,9 +10,11 @@ import { canonicalJson } from "../ledger/canonical-json.ts";
 import type { KeySet as LedgerKeys } from "../ledger/key-set.ts";
 import type { VerifiedLedger } from "../ledger/model.ts";
 import { TombstoneIndex } from "../ledger/tombstone-index.ts";
+import { holdsLargeObjects } from "../policy/large-object-columns.ts";
 import type { Coverage } from "../policy/model.ts";
 import type { RewriteContext } from "./anonymise.ts";
 import { type CompiledPlan, compilePlan } from "./compile.ts";
+import { DumpedObjects } from "./dumped-objects.ts";
 import type { Decision } from "./examine.ts";
 import { type Findings, findWhatGoes } from "./find.ts";
 import { Matcher } from "./matcher.ts";
@@ -46,6 +48,8 @@ export interface ErasurePlan {
   readonly encoding: string;
   /** Large objects that go with their rows. */
   readonly largeObjects: ReadonlySet<number>;
+  /** All of the dump's; `null` where its table of contents does not name them. */
+  readonly dumpedObjects: DumpedObjects | null;
   /** Tables read before the filtering pass, each time they were. */
   readonly tablesRead: readonly number[];
   /** Of an archive that cannot be read at any place: why it was read before the filtering pass, once for each time. */
@@ -75,7 +79,12 @@ export async function planErasure(input: PlanInput): Promise<ErasurePlan> {
     characterLength,
   };
   const matcher = new Matcher(kernel, context);
-  const compiled = compilePlan(coverage, { kernel, encode: codec.encode, characterLength });
+  const compiled = compilePlan(coverage, {
+    kernel,
+    encode: codec.encode,
+    characterLength,
+    largeObjects: holdsLargeObjects(archive.toc),
+  });
   const found = ledger.requests.length > 0 ? await findWhatGoes(archive, compiled, matcher, signal) : nothingFound;
   return {
     tables: compiled.tables,
@@ -85,6 +94,7 @@ export async function planErasure(input: PlanInput): Promise<ErasurePlan> {
     rewriting: { decode: codec.decode, encode: codec.encode, characterLength, zone: context.zone },
     encoding: archive.encoding,
     largeObjects: found.largeObjects,
+    dumpedObjects: DumpedObjects.of(archive.toc),
     tablesRead: found.tablesRead,
     readings: found.readings,
     digest: planDigest(coverage.policy.digest, views, compiled, found),

@@ -4,13 +4,12 @@
  *
  * Memory is bounded: beyond `referenceBudget` rows are no longer remembered, and further rounds must do.
  */
-import { isNull } from "../copy/fields.ts";
 import type { RowBatch } from "../copy/row-batches.ts";
-import type { RowView } from "./examine.ts";
 import type { Matcher } from "./matcher.ts";
 import { type Outcome, outcomeBehindParent, stricter } from "./outcome.ts";
 import { joinFields, type ParentFate, type ParentKeys } from "./parent-keys.ts";
-import { candidateRows } from "./row-view.ts";
+import { referredValues, referringValues } from "./reference-values.ts";
+import { candidateRows, type RowView } from "./row-view.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 /** Bytes of remembered references, estimated. */
@@ -52,13 +51,14 @@ export class ReferenceChains {
   }
 
   private wait(row: RowView, plan: TablePlan): void {
-    const exposes = plan.exposes
-      .map(({ fields, keys }) => ({ keys, values: fields.map((field) => Buffer.from(row.raw(field))) }))
-      .filter(({ values }) => !values.some(isNull));
+    const exposes = plan.exposes.flatMap(({ fields, keys }) => {
+      const values = referredValues(row, fields, plan);
+      return values === null ? [] : [{ keys, values: values.map((value) => Buffer.from(value)) }];
+    });
     if (exposes.length === 0) return;
     for (const edge of plan.edges) {
-      const values = edge.fields.map((field) => row.raw(field));
-      if (!edge.cyclic || values.some(isNull)) continue;
+      const values = edge.cyclic ? referringValues(row, edge.fields) : null;
+      if (values === null) continue;
       const child = { plan, exposes };
       this.put(edge.parents, values, child);
       const fate = edge.parents.get(values);

@@ -3,7 +3,14 @@ import { fieldOffsets } from "../copy/fields.ts";
 import type { LongRow } from "../copy/long-row.ts";
 import type { RowBatch } from "../copy/row-batches.ts";
 import { candidateWords } from "../copy/row-kernel.ts";
-import type { RowView } from "./examine.ts";
+
+/** Access to one row's raw fields, short row or long. */
+export interface RowView {
+  /** Bytes of a field. Costs nothing, whatever the field holds. */
+  length(field: number): number;
+  /** Raw bytes of a field; of a long row a copy. */
+  raw(field: number): Buffer;
+}
 
 /** The rows of a batch that the scan could not rule out, each with its number in the table. */
 export function* candidateRows(
@@ -32,6 +39,10 @@ export class ShortRowView implements RowView {
     this.offsets = fieldOffsets(bytes, start, end);
   }
 
+  length(field: number): number {
+    return this.offsets[field + 1]! - 1 - this.offsets[field]!;
+  }
+
   raw(field: number): Buffer {
     return this.bytes.subarray(this.offsets[field]!, this.offsets[field + 1]! - 1);
   }
@@ -49,6 +60,10 @@ export class LongRowView implements RowView {
   constructor(row: LongRow) {
     this.row = row;
     this.offsets = row.offsets;
+  }
+
+  length(field: number): number {
+    return this.row.fieldLength(field);
   }
 
   raw(field: number): Buffer {

@@ -54,7 +54,10 @@ export interface TablePlan {
   readonly createdAt: { readonly field: number; readonly kind: TimeKind } | null;
   readonly set: readonly FieldChange[];
   readonly pendingSet: readonly FieldChange[];
+  /** Fields whose large objects go with the row; empty in a dump that holds none. */
   readonly largeObjects: readonly number[];
+  /** Fields that may refer to large objects, those included: whatever the rule, ascending; empty where no row comes back. */
+  readonly references: readonly number[];
   /** When this is the subject table: the fields that hold identifiers of the person. */
   readonly subject: readonly SubjectColumn[];
 }

@@ -1,4 +1,5 @@
 /** Counts what became of rows, by table and by request. Invariant: read = kept + anonymised + erased. */
+import { type DumpedObjects, ReferencedObjects } from "./dumped-objects.ts";
 import type { Decision } from "./examine.ts";
 
 export interface TableTally {
@@ -25,6 +26,13 @@ export interface RequestTally {
 export class Tally {
   readonly tables = new Map<number, TableTally>();
   readonly requests = new Map<number, RequestTally>();
+  private references: ReferencedObjects | null = null;
+
+  /** The large objects that rows which stayed refer to; made when first asked for. */
+  referenced(objects: DumpedObjects): ReferencedObjects {
+    this.references ??= new ReferencedObjects(objects);
+    return this.references;
+  }
 
   table(dumpId: number): TableTally {
     let tally = this.tables.get(dumpId);

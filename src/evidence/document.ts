@@ -71,6 +71,14 @@ export interface RequestEvidence {
   readonly rows_retained: number;
 }
 
+export interface LargeObjectEvidence {
+  /** `null`: they were not read. */
+  readonly restored: number | null;
+  readonly erased: number;
+  /** Of those that stay: no row that stays refers to them. `null`: an old archive, which does not name its large objects. */
+  readonly orphans: number | null;
+}
+
 export interface VerificationEvidence {
   /** Rows found in the target that should not be there; 0 in every successful run. */
   readonly survivors: number;
@@ -116,7 +124,7 @@ export interface EvidenceDocument {
   readonly plan?: { readonly digest: string };
   readonly tables?: readonly TableEvidence[];
   readonly requests?: readonly RequestEvidence[];
-  readonly large_objects?: { readonly restored: number | null; readonly erased: number };
+  readonly large_objects?: LargeObjectEvidence;
   readonly target?: {
     readonly database: string;
     readonly region: string | null;

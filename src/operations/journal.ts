@@ -64,6 +64,15 @@ export class Journal {
     this.phases.push({ name, seconds });
   }
 
+  /** What was known before the rows were read, and what they told. */
+  private advice(): Pick<EvidenceDocument, "advice"> {
+    const { advice = [], large_objects } = this.findings;
+    const orphans = large_objects?.orphans ?? 0;
+    if (orphans === 0) return {};
+    const fact = `${orphans} large objects come back that no row refers to: whose they are, no rule can tell`;
+    return { advice: [...advice, `${fact} (vacuumlo removes such from the live database)`] };
+  }
+
   document(outcome: RunOutcome, error?: unknown): EvidenceDocument {
     return {
       schema: evidenceSchema,
@@ -74,6 +83,7 @@ export class Journal {
       started_at: this.startedAt.toISOString(),
       finished_at: this.run.now().toISOString(),
       ...this.findings,
+      ...this.advice(),
       phases: this.phases.map(({ name, seconds }) => ({ name, seconds: Math.round(seconds * 1000) / 1000 })),
       ...(error === undefined ? {} : { error: errorEvidence(error) }),
     };

@@ -18,7 +18,7 @@ import { restoreEvents } from "./restore-events.ts";
 import { sanitisedTable } from "./restore-table.ts";
 import { type RunResult, withEvidence } from "./run-evidence.ts";
 import type { RunContext, TargetSettings } from "./settings.ts";
-import { erasedLargeObjects, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
+import { largeObjectEvidence, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
 import { planOnly } from "./verify.ts";
 import { TargetVerification } from "./verify-target.ts";
 
@@ -134,7 +134,7 @@ async function load(
     backup: readingEvidence(prepared.backup, plan),
     tables: tableEvidence(plan, tally),
     requests: requestEvidence(plan, tally),
-    large_objects: { restored: result.largeObjects, erased: erasedLargeObjects(archive, plan) },
+    large_objects: largeObjectEvidence(plan, tally, result.largeObjects),
   });
   checkCounts(plan, tally, result);
 }

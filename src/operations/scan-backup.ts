@@ -8,7 +8,7 @@ import type { Journal } from "./journal.ts";
 import type { Prepared } from "./prepare.ts";
 import { sanitisedTable } from "./restore-table.ts";
 import type { RunContext } from "./settings.ts";
-import { erasedLargeObjects, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
+import { largeObjectEvidence, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
 
 export async function scanBackup(
   run: RunContext,
@@ -45,7 +45,7 @@ export async function scanBackup(
     backup: readingEvidence(prepared.backup, prepared.plan),
     tables: tableEvidence(prepared.plan, tally),
     requests: requestEvidence(prepared.plan, tally),
-    large_objects: { restored: largeObjects, erased: erasedLargeObjects(archive, prepared.plan) },
+    large_objects: largeObjectEvidence(prepared.plan, tally, largeObjects),
   });
 
   async function drainTable(dumpId: number, data: AsyncIterable<Buffer>): Promise<void> {

@@ -19,7 +19,7 @@ import { besideOriginal, putInPlace, removeOlderVersions } from "./scrub-replace
 import { headerClock, type ScrubShape, type ShapeChoice, scrubShape } from "./scrub-shape.ts";
 import { writeCopy } from "./scrub-write.ts";
 import type { RunContext } from "./settings.ts";
-import { erasedLargeObjects, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
+import { largeObjectEvidence, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
 import { planOnly } from "./verify.ts";
 
 export interface ScrubOptions extends ShapeChoice, EncryptionChoice {
@@ -105,7 +105,7 @@ async function write(run: RunContext, journal: Journal, prepared: Prepared, copy
     backup: readingEvidence(backup, plan),
     tables: tableEvidence(plan, content.tally),
     requests: requestEvidence(plan, content.tally),
-    large_objects: { restored: content.largeObjects.count, erased: erasedLargeObjects(archive, plan) },
+    large_objects: largeObjectEvidence(plan, content.tally, content.largeObjects.count),
   });
   await journal.phase("reading copy back", async () => {
     run.onEvent({ type: "size", tables: content.tables.length, bytes: copy.place.size });

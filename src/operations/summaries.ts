@@ -2,7 +2,8 @@
 import type { Archive } from "../archive/model.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import type { Tally } from "../erasure/tally.ts";
-import type { BackupEvidence, RequestEvidence, TableEvidence } from "../evidence/document.ts";
+import { VerificationFailed } from "../errors.ts";
+import type { BackupEvidence, LargeObjectEvidence, RequestEvidence, TableEvidence } from "../evidence/document.ts";
 
 /** How many of the archive's large objects the plan leaves out: of those it names, the ones that are there. */
 export function erasedLargeObjects(archive: Pick<Archive, "toc">, plan: ErasurePlan): number {
@@ -10,6 +11,25 @@ export function erasedLargeObjects(archive: Pick<Archive, "toc">, plan: ErasureP
     desc === "BLOB" ? [tag] : desc === "BLOB METADATA" ? (defn ?? "").split("\n") : [],
   );
   return new Set(present.filter((oid) => oid !== "" && plan.largeObjects.has(Number(oid)))).size;
+}
+
+/**
+ * What became of the dump's large objects. Orphans stay, and no row that stays refers to them; `null` where the archive does
+ * not name its large objects. @throws VerificationFailed (`large_object_lost`).
+ */
+export function largeObjectEvidence(plan: ErasurePlan, tally: Tally, restored: number | null): LargeObjectEvidence {
+  const dumped = plan.dumpedObjects;
+  if (dumped === null) return { restored, erased: plan.largeObjects.size, orphans: null };
+  const referenced = tally.referenced(dumped);
+  const erased = [...plan.largeObjects].filter((oid) => dumped.has(oid));
+  const lost = erased.filter((oid) => referenced.has(oid)).length;
+  if (lost > 0) {
+    throw new VerificationFailed(`${lost} large objects were taken out that rows which stay refer to`, {
+      code: "large_object_lost",
+      hint: "this is a defect of sanitize: report it; nothing was made servable",
+    });
+  }
+  return { restored, erased: erased.length, orphans: dumped.size - erased.length - referenced.size };
 }
 
 /** The backup's evidence with what has been learnt of the file so far: what lies around it, how it had to be read, remarks. */

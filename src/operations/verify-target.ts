@@ -3,6 +3,7 @@ import type { TocEntry } from "../archive/model.ts";
 import { VerificationFailed } from "../errors.ts";
 import type { VerificationEvidence } from "../evidence/document.ts";
 import { connect, type ServerConnection } from "../postgres/connection.ts";
+import { countLargeObjects } from "../postgres/large-objects.ts";
 import type { SideDatabase } from "../postgres/side-database.ts";
 import { countSurvivors } from "../postgres/survivors.ts";
 import type { Prepared } from "./prepare.ts";
@@ -37,7 +38,32 @@ export class TargetVerification {
     );
   }
 
-  /** The last look. @throws VerificationFailed (`unchecked_table`, `constraints`), PostgresFailed. */
+  /** Those that go are not there, all others are. @throws VerificationFailed, PostgresFailed. */
+  private async checkLargeObjects(run: RunContext, side: SideDatabase): Promise<void> {
+    const { dumpedObjects, largeObjects } = this.prepared.plan;
+    if (largeObjects.size === 0 && (dumpedObjects?.size ?? 0) === 0) return;
+    const connection = await connect(side.settings, run.signal);
+    try {
+      const { total, among } = await countLargeObjects(connection, largeObjects);
+      if (among > 0) {
+        throw new VerificationFailed(`${among} large objects of erased people are in the target after the load`, {
+          code: "survivors",
+          hint: "this is a defect of sanitize: report it; nothing was made servable",
+        });
+      }
+      if (dumpedObjects === null) return;
+      const expected = dumpedObjects.size - [...largeObjects].filter((oid) => dumpedObjects.has(oid)).length;
+      if (total === expected) return;
+      throw new VerificationFailed(`the target holds ${total} large objects, ${expected} were to be restored`, {
+        code: "large_object_count",
+        hint: "the backup may be damaged; nothing was made servable",
+      });
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** The last look. @throws VerificationFailed (`unchecked_table`, `survivors`, `large_object_count`, `constraints`), PostgresFailed. */
   async finish(run: RunContext, side: SideDatabase): Promise<VerificationEvidence> {
     for (const table of this.prepared.plan.tables.values()) {
       if (table.kind !== "rule" || this.checked.has(table.dumpId)) continue;
@@ -46,6 +72,7 @@ export class TargetVerification {
         hint: "this is a defect of sanitize: report it; nothing was made servable",
       });
     }
+    await this.checkLargeObjects(run, side);
     const { total, invalid } = await countConstraints(run, side);
     const { toc } = this.prepared.backup.archive;
     const expected = toc.filter(

@@ -1,6 +1,7 @@
 /** What a careful reader would remark on a policy that covers its dump. Never refuses a run. */
 
 import { type DumpTables, distinctOwners } from "./dump-tables.ts";
+import { largeObjectAdvice } from "./large-object-columns.ts";
 import type { CoveredTable, ErasureEdge, Policy } from "./model.ts";
 import { namedColumns } from "./named-columns.ts";
 import { columnLabel, sameTable, tableLabel } from "./names.ts";
@@ -12,16 +13,19 @@ export interface AdviceInput {
   readonly schema: DumpSchema;
   readonly tables: DumpTables;
   readonly edges: readonly ErasureEdge[];
+  /** The dump holds large objects. */
+  readonly largeObjects: boolean;
 }
 
-/** One line for each remark, in the order of the dump. */
+/** One line for each remark, in the order of the dump; what concerns large objects last. */
 export function advise(input: AdviceInput): string[] {
-  return distinctOwners(input.tables.covered).flatMap((table) => [
+  const ofTables = distinctOwners(input.tables.covered).flatMap((table) => [
     ...personalColumns(input, table),
     ...changedKeys(input, table),
     ...movedPartitions(input, table),
     ...looseComparisons(input, table),
   ]);
+  return [...ofTables, ...(input.largeObjects ? largeObjectAdvice(input.tables) : [])];
 }
 
 /** In a table whose rows are deleted whole, only a key by which more rows could be found matters. */

@@ -4,6 +4,7 @@
  */
 
 import type { TypeFacts, TypeKind } from "./column-types.ts";
+import { checkDeclaredColumns, checkLargeObjectRule, declaredColumns } from "./large-object-columns.ts";
 import type { ColumnChange, CoveredTable, KeyMatch, Policy, TableRule } from "./model.ts";
 import { columnLabel } from "./names.ts";
 import type { Problems } from "./problems.ts";
@@ -16,6 +17,8 @@ export interface ColumnChecks {
   readonly problems: Problems;
   /** The zone in which timestamps without zone are read, wherever it is declared. */
   readonly timezone: string | null;
+  /** The dump holds large objects. */
+  readonly largeObjects: boolean;
 }
 
 /** Checks all that one rule says of the columns of one table. */
@@ -38,15 +41,17 @@ export function checkRuleColumns(checks: ColumnChecks, table: CoveredTable, rule
   for (const [column, change] of [...rule.set, ...rule.pendingSet]) {
     checker.change(column, change);
   }
-  for (const column of rule.largeObjects) {
-    if (
-      checker.exists(column, "large_objects") &&
-      !["oid", "integer", "unknown"].includes(checker.facts(column).kind)
-    ) {
-      checker.add(column, "is named in large_objects and does not hold OIDs");
-    }
-  }
+  checkLargeObjectColumns(checks, table);
+  checkLargeObjectRule(checks, table, rule);
   checkUniqueKeys(checks, table, rule);
+}
+
+/** Columns named in `large_objects`, of rules and of tables that are unaffected. */
+export function checkLargeObjectColumns(checks: ColumnChecks, table: CoveredTable): void {
+  const columns = declaredColumns(table.rule).filter((column) =>
+    columnExists(checks.problems, table, column, "large_objects"),
+  );
+  checkDeclaredColumns(checks, table, columns);
 }
 
 class ColumnChecker {

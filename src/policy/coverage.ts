@@ -7,10 +7,11 @@
 
 import type { Archive } from "../archive/model.ts";
 import { advise } from "./advice.ts";
-import { checkRuleColumns, columnExists } from "./check-columns.ts";
+import { checkLargeObjectColumns, checkRuleColumns, columnExists } from "./check-columns.ts";
 import { classifyTables, type DumpTables, type ParseCopy } from "./dump-tables.ts";
 import { findEdges } from "./erasure-edges.ts";
 import { readForeignKeys } from "./foreign-keys.ts";
+import { holdsLargeObjects } from "./large-object-columns.ts";
 import type { Coverage, CoveredTable, ErasureEdge, Policy } from "./model.ts";
 import { namedColumns } from "./named-columns.ts";
 import { columnLabel, tableLabel } from "./names.ts";
@@ -42,11 +43,14 @@ export async function coverPolicy(
     );
   }
   const tables = classifyTables(policy, toc, schema, options.parseCopy, problems);
-  const checks = { policy, schema, problems, timezone: policy.timezone ?? options.timezone };
+  const largeObjects = holdsLargeObjects(toc);
+  const checks = { policy, schema, problems, timezone: policy.timezone ?? options.timezone, largeObjects };
   const readable = tables.covered.filter((table) => checkFormat(toc, table, problems));
   for (const table of readable) {
     if (table.rule.kind === "rule") {
       checkRuleColumns(checks, table, table.rule);
+    } else {
+      checkLargeObjectColumns(checks, table);
     }
   }
   checkSubject(policy, tables, problems);
@@ -61,7 +65,7 @@ export async function coverPolicy(
     tables: new Map(tables.covered.map((table) => [table.dumpId, table])),
     edges,
     foreignKeys,
-    advice: advise({ policy, schema, tables, edges }),
+    advice: advise({ policy, schema, tables, edges, largeObjects }),
   };
 }
 

@@ -45,7 +45,7 @@ test("a rule, in sentences", async () => {
       "  body: free of email",
       "While a request is still pending, the row is restored with these changes:",
       '  kind: the fixed value "hidden"',
-      "Large objects named by avatar go with it.",
+      "Large objects named by avatar go with it, unless a row that stays refers to them.",
       "Rows of public.replies follow.",
       "Note: public.reviews column phone looks like personal data (phone) and no rule names it.",
     ].join("\n"),

@@ -103,7 +103,9 @@ function actionLines(rule: TableRule): string[] {
       : ["While a request is still pending, the row is restored with these changes:", ...pending]),
     ...(rule.largeObjects.length === 0
       ? []
-      : [`Large objects named by ${rule.largeObjects.map(columnLabel).join(", ")} go with it.`]),
+      : [
+          `Large objects named by ${rule.largeObjects.map(columnLabel).join(", ")} go with it, unless a row that stays refers to them.`,
+        ]),
   ];
 }
 

@@ -18,6 +18,7 @@ import {
 } from "./draft-tables.ts";
 import { type DraftEntry, writeDraft, yamlColumn, yamlList, yamlTable } from "./draft-yaml.ts";
 import type { ParseCopy } from "./dump-tables.ts";
+import { holdsLargeObjects } from "./large-object-columns.ts";
 import { type ForeignKey, tableKey } from "./model.ts";
 import { columnLabel, sameTable, tableLabel } from "./names.ts";
 import { wordsOf } from "./personal-columns.ts";
@@ -41,9 +42,18 @@ export async function draftPolicy(archive: Pick<Archive, "toc">, options: DraftO
     naiveTimes: naive,
     entries: tables.map((table) => ({
       table,
-      entry: draft.entry(table) ?? { kind: "unaffected", reason: remark(table) },
+      entry: withLargeObjects(table, holdsLargeObjects(archive.toc), draft.entry(table)),
     })),
   });
+}
+
+/** What a row refers to goes with it, unless somebody says that such a column holds OIDs of something else. */
+function withLargeObjects(table: DraftTable, dumpHasThem: boolean, entry: DraftEntry | undefined): DraftEntry {
+  const columns = dumpHasThem ? table.columns.filter(({ kind }) => kind === "oid").map(({ name }) => name) : [];
+  if (entry?.kind === "rule" && columns.length > 0) {
+    return { ...entry, lines: [...entry.lines, `large_objects: [${columns.map(yamlColumn).join(", ")}]`] };
+  }
+  return entry ?? { kind: "unaffected", reason: remark(table) };
 }
 
 function subjectKeys(subject: DraftTable): [string, readonly string[]][] {

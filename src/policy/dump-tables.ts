@@ -103,7 +103,10 @@ function coverTable(
       columns.set(column, { name: column, type: null, notNull: false, generated: false });
     }
   }
-  return { dumpId: entry.dumpId, name, copyColumns, columns, rule, ruleOf };
+  const oidColumns = copyColumns.filter(
+    (column) => schema.types.facts(columns.get(column)?.type ?? null).kind === "oid",
+  );
+  return { dumpId: entry.dumpId, name, copyColumns, columns, oidColumns, rule, ruleOf };
 }
 
 /** A column of a domain is read and compared as what stands behind the domain. */

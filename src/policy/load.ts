@@ -70,7 +70,15 @@ function readClass(entry: RawTable, report: (path: readonly PropertyKey[], messa
   if (entry === "unaffected") {
     return { kind: "unaffected", columns: null };
   }
-  return "unaffected" in entry ? { kind: "unaffected", columns: reader.columns(entry.columns) } : reader.rule(entry);
+  if (!("unaffected" in entry)) {
+    return reader.rule(entry);
+  }
+  const largeObjects = reader.largeObjects(entry.large_objects);
+  return {
+    kind: "unaffected",
+    columns: reader.columns(entry.columns),
+    ...(largeObjects.length === 0 ? {} : { largeObjects }),
+  };
 }
 
 function readSubject(document: YamlDocument<RawPolicy>, issues: string[]): SubjectTable | null {

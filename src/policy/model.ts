@@ -52,7 +52,7 @@ export interface TableRule {
   readonly basis: string | null;
   /** How long `retain` holds, as written (`7y`). */
   readonly retainFor: string | null;
-  /** Columns holding OIDs of large objects that go with the row. */
+  /** Columns holding OIDs of large objects that go with the row, or with the reference when `set` changes it. */
   readonly largeObjects: readonly string[];
   /** When present, the whole list of the table's columns beyond those the rule names: anything else is drift. */
   readonly columns: ReadonlyMap<string, string> | null;
@@ -60,7 +60,12 @@ export interface TableRule {
 
 export type TableClass =
   | TableRule
-  | { readonly kind: "unaffected"; readonly columns: ReadonlyMap<string, string> | null }
+  | {
+      readonly kind: "unaffected";
+      readonly columns: ReadonlyMap<string, string> | null;
+      /** Columns, beyond those of type oid and lo, whose large objects stay because these rows do. */
+      readonly largeObjects?: readonly string[];
+    }
   | { readonly kind: "skip_data" };
 
 /** Where identifiers of a person are resolved into each other. */
@@ -119,6 +124,8 @@ export interface CoveredTable {
   readonly copyColumns: readonly string[];
   /** By name, domains replaced by what stands behind them; types may be `null` when the dump holds no CREATE TABLE for it. */
   readonly columns: ReadonlyMap<string, ColumnDefinition>;
+  /** Those of the COPY statement whose type is oid or lo: they may refer to large objects whatever a rule says. */
+  readonly oidColumns: readonly string[];
   readonly rule: TableClass;
   /** Table whose rule applies: itself, or the partitioned ancestor that the policy names. */
   readonly ruleOf: TableName;

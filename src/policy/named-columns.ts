@@ -1,5 +1,6 @@
 /** Which columns of a table the policy speaks of: the others are drift, or worth a word of advice. */
 
+import { declaredColumns } from "./large-object-columns.ts";
 import type { CoveredTable, ErasureEdge, Policy, TableName, TableRule } from "./model.ts";
 import { sameTable } from "./names.ts";
 
@@ -9,6 +10,7 @@ export function namedColumns(policy: Policy, table: CoveredTable, edges: readonl
   return new Set([
     ...edges.filter((edge) => sameTable(edge.child, table.ruleOf)).flatMap((edge) => edge.columns),
     ...(rule.kind === "rule" ? ruleColumns(rule) : []),
+    ...declaredColumns(rule),
     ...(rule.kind === "skip_data" ? [] : (rule.columns?.keys() ?? [])),
     ...subjectColumns(policy, [table.name, table.ruleOf]),
   ]);
@@ -27,6 +29,5 @@ function ruleColumns(rule: TableRule): readonly string[] {
     ...(rule.createdAt === null ? [] : [rule.createdAt]),
     ...rule.set.keys(),
     ...rule.pendingSet.keys(),
-    ...rule.largeObjects,
   ];
 }

@@ -40,7 +40,7 @@ export class RuleReader {
       pendingSet: this.#changes(raw.pending?.set, ["pending", "set"]),
       basis: raw.basis ?? null,
       retainFor: raw.for ?? null,
-      largeObjects: [...new Set((raw.large_objects ?? []).map(columnName))].sort(),
+      largeObjects: this.largeObjects(raw.large_objects),
       columns: this.columns(raw.columns),
     };
     this.#checkViaOnly(raw, viaOnly);
@@ -55,6 +55,10 @@ export class RuleReader {
     // A plain list declares columns without saying what they hold.
     const pairs = isList(raw) ? raw.map((column) => [column, "declared"] as const) : Object.entries(raw);
     return this.#unique(pairs, ["columns"]);
+  }
+
+  largeObjects(raw: readonly string[] | undefined): readonly string[] {
+    return [...new Set((raw ?? []).map(columnName))].sort();
   }
 
   #action(raw: RawRule, viaOnly: boolean): RuleAction {
@@ -115,8 +119,9 @@ export class RuleReader {
         "set has no effect with action: delete; hint: did you mean anonymise, or pending: { set: … }?",
       );
     }
-    if (rule.action === "retain" && rule.largeObjects.length > 0) {
-      this.#report(["large_objects"], "large objects go with deleted rows; this rule retains its rows");
+    if (rule.action === "retain" && rule.largeObjects.some((column) => !rule.set.has(column))) {
+      const retained = "large objects go with deleted rows; this rule retains its rows";
+      this.#report(["large_objects"], `${retained}, and set leaves the column as it is`);
     }
   }
 

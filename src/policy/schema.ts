@@ -57,6 +57,7 @@ export interface RawRule {
 export interface RawUnaffected {
   readonly unaffected: true;
   readonly columns?: RawColumns | undefined;
+  readonly large_objects?: readonly string[] | undefined;
 }
 export type RawTable = "unaffected" | "skip_data" | RawUnaffected | RawRule;
 
@@ -89,7 +90,11 @@ export function policySchema(zod: typeof z): ZodType<RawPolicy> {
         [
           zod.literal("unaffected"),
           zod.literal("skip_data"),
-          zod.strictObject({ unaffected: zod.literal(true), columns: columns.optional() }),
+          zod.strictObject({
+            unaffected: zod.literal(true),
+            columns: columns.optional(),
+            large_objects: zod.array(name).min(1).optional(),
+          }),
           ruleSchema(zod, keyType, name, columns),
         ],
         { error: "expected a rule (match or via), unaffected, or skip_data" },

@@ -91,3 +91,25 @@ async function* pieces(data: AsyncIterable<Buffer>): AsyncGenerator<Buffer, void
 async function drain(data: AsyncIterable<Buffer>): Promise<void> {
   for await (const chunk of data) void chunk;
 }
+
+/** OIDs of one question to the server. */
+const ASKED = 10_000;
+
+/** How many large objects the database holds, in all and among `oids`. @throws PostgresFailed. */
+export async function countLargeObjects(
+  connection: ServerConnection,
+  oids: Iterable<number>,
+): Promise<{ readonly total: number; readonly among: number }> {
+  const what = "counting large objects";
+  const count = async (condition: string, values: readonly string[]): Promise<number> => {
+    const sql = `SELECT count(*) AS count FROM pg_catalog.pg_largeobject_metadata ${condition}`;
+    const [row] = await connection.rows<{ count: string }>(sql, what, values);
+    return Number(row?.count ?? 0);
+  };
+  const asked = [...oids];
+  let among = 0;
+  for (let at = 0; at < asked.length; at += ASKED) {
+    among += await count("WHERE oid = ANY ($1::pg_catalog.oid[])", [`{${asked.slice(at, at + ASKED).join(",")}}`]);
+  }
+  return { total: await count("", []), among };
+}

@@ -41,8 +41,31 @@ export function copyText(rows: readonly (readonly Value[])[]): Buffer {
   return Buffer.concat(parts);
 }
 
+/** Large objects as an archive of PostgreSQL 15 has them, each holding its OID as text. */
+function largeObjectEntries(oids: readonly number[]): EntryToWrite[] {
+  if (oids.length === 0) return [];
+  const objects = async function* () {
+    for (const oid of oids) yield { oid, data: oneBuffer(Buffer.from(String(oid))) };
+  };
+  return [
+    ...oids.map((oid, n): EntryToWrite => {
+      const defn = `SELECT pg_catalog.lo_create('${oid}');\n`;
+      return { dumpId: 1000 + n, desc: "BLOB", tag: String(oid), section: "pre-data", defn };
+    }),
+    { dumpId: 999, desc: "BLOBS", tag: "BLOBS", section: "data", largeObjects: objects },
+  ];
+}
+
+async function* oneBuffer(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
 /** The chunks in which the archive's bytes are read: `chunk` bytes at a time. */
-export async function tinyArchive(tables: readonly TinyTable[], chunk = 65_536): Promise<Archive> {
+export async function tinyArchive(
+  tables: readonly TinyTable[],
+  chunk = 65_536,
+  largeObjects: readonly number[] = [],
+): Promise<Archive> {
   const entries: EntryToWrite[] = [
     { dumpId: 1, desc: "ENCODING", tag: "ENCODING", section: "pre-data", defn: "SET client_encoding = 'UTF8';\n" },
     {
@@ -85,6 +108,7 @@ export async function tinyArchive(tables: readonly TinyTable[], chunk = 65_536):
       defn,
     });
   }
+  entries.push(...largeObjectEntries(largeObjects));
   const pieces: Buffer[] = [];
   const archive = {
     compression: "gzip" as const,
