@@ -11,6 +11,7 @@ import { ByteReader } from "./byte-reader.ts";
 import { Expansion } from "./compression/expansion.ts";
 import { CustomArchive } from "./custom/custom-reader.ts";
 import { unsupported } from "./damage.ts";
+import { openTar } from "./files/open-tar.ts";
 import { withCopyRows } from "./inserts/insert-archive.ts";
 import type { Archive, ByteSource, OpenOptions } from "./model.ts";
 import { type Contents, readContents } from "./toc/read-contents.ts";
@@ -40,7 +41,7 @@ async function archiveIn(inside: Unwrapped, options: OpenOptions, expansion: Exp
     case "custom":
       return new CustomArchive(source, await contentsOf(source, options.signal), wrapping, expansion.limit());
     case "tar":
-      throw notYet("a tar archive", "make the backup with pg_dump -Fc");
+      return await openTar(source, { wrapping, limit: expansion.limit(), signal: options.signal });
     case "script":
       throw notYet("a plain SQL script", "make the backup with pg_dump -Fc");
   }

@@ -1,12 +1,9 @@
 /** The bookkeeping of one pass over a custom archive's blocks: which are still to come, and what may not come. */
 
 import type { ArchiveDamaged } from "../../errors.ts";
-import { damagedAt } from "../damage.ts";
+import { damagedAt, dumpIdsNamed } from "../damage.ts";
 import type { TocEntry } from "../model.ts";
 import { BLOCK_DATA, BLOCK_LARGE_OBJECTS, type BlockHeader } from "./blocks.ts";
-
-/** Dump IDs a message names at most. */
-const NAMED_IDS = 20;
 
 interface PassEvents {
   met(entry: TocEntry, offset: number): void;
@@ -59,10 +56,7 @@ export class Pass {
 
   /** The file ended at `offset` although blocks are missing. */
   missing(offset: number): ArchiveDamaged {
-    const ids = [...this.#missing];
-    const named = ids.slice(0, NAMED_IDS).join(", ");
-    const more = ids.length > NAMED_IDS ? ` and ${ids.length - NAMED_IDS} more` : "";
-    return damagedAt("truncated", `archive ends without the data of dump ID ${named}${more}`, offset);
+    return damagedAt("truncated", `archive ends without the data of ${dumpIdsNamed([...this.#missing])}`, offset);
   }
 }
 
