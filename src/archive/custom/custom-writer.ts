@@ -22,7 +22,7 @@ import {
 } from "../toc/toc-to-write.ts";
 import { BLOCK_DATA, BLOCK_LARGE_OBJECTS } from "./blocks.ts";
 
-/** Small pieces are joined to chunks of at least this size, large ones cut to at most twice that. */
+/** Of every chunk but a stream's last. pg_dump 19 buffers up to twice as much. */
 const CHUNK_BYTES = 64 * 1024;
 
 export type { ArchiveToWrite, EntryToWrite, LargeObjectToWrite } from "../toc/toc-to-write.ts";
@@ -118,16 +118,17 @@ async function* block(entry: EntryToWrite, options: ArchiveToWrite): AsyncGenera
   yield intBytes(0);
 }
 
-/** One compressed stream as chunks, terminator included. */
+/** One compressed stream as chunks of one size, the last one shorter, terminator included: however the stream came. */
 async function* stream(data: AsyncIterable<Buffer>, options: ArchiveToWrite): AsyncGenerator<Buffer, void, undefined> {
   let held: Buffer[] = [];
   let length = 0;
   for await (const bytes of compress(options.compression, data, options.level)) {
-    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
-      const piece = bytes.subarray(at, at + CHUNK_BYTES);
+    for (let at = 0; at < bytes.length; ) {
+      const piece = bytes.subarray(at, at + CHUNK_BYTES - length);
       held.push(piece);
       length += piece.length;
-      if (length >= CHUNK_BYTES) {
+      at += piece.length;
+      if (length === CHUNK_BYTES) {
         yield Buffer.concat([intBytes(length), ...held]);
         held = [];
         length = 0;
