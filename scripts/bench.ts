@@ -1,13 +1,14 @@
 /**
  * `npm run bench`: speed as ratios against the alternative, on one machine in one run, medians of several.
  *
- *   npm run bench -- --mb 1000 --runs 3 --only scan,restore,memory,help
+ *   npm run bench -- --mb 1000 --runs 3 --only scan,formats,restore,memory,help
  */
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { startEmbedded } from "../src/embedded/embedded-postgres.ts";
+import { benchFormats, formatHeading, formatLine } from "./bench/formats.ts";
 import { measureHelp } from "./bench/help.ts";
 import { median } from "./bench/measure.ts";
 import { benchRestore, pgRestoreVersion } from "./bench/restore.ts";
@@ -18,7 +19,8 @@ const { values } = parseArgs({
     mb: { type: "string", default: "1000" },
     runs: { type: "string", default: "3" },
     jobs: { type: "string", default: "2" },
-    only: { type: "string", default: "scan,restore,memory,help" },
+    only: { type: "string", default: "scan,formats,restore,memory,help" },
+    "formats-mb": { type: "string", default: "300" },
     "memory-mb": { type: "string", default: "100,5000" },
     server: { type: "string" },
   },
@@ -35,6 +37,16 @@ if (wanted.has("scan")) {
     say(
       `scan, ${tombstones.toLocaleString("en")} people by id and e-mail: ${mbPerSecond.toFixed(0)} MB/s of rows on one core (${rowsErased} rows erased)`,
     );
+  }
+}
+
+if (wanted.has("formats")) {
+  for (const texts of ["varied", "regular"] as const) {
+    const folder = join(tmpdir(), `sanitize-bench-formats-${process.pid}`);
+    say(`reading and scanning, 10,000 people by id and e-mail, ${texts} texts, against the decompressor alone:`);
+    say(formatHeading);
+    const megabytes = Number(values["formats-mb"]);
+    for await (const result of benchFormats({ folder, megabytes, runs, texts })) say(formatLine(result));
   }
 }
 

@@ -31,8 +31,11 @@ const indexes: readonly (readonly [keyof typeof tables, string, string])[] = [
   ["notes", "notes_lead", "USING btree (lead_id)"],
 ];
 
-/** About `megabytes` of COPY text: three quarters of it messages. */
-export function benchEntries(megabytes: number): EntryToWrite[] {
+/**
+ * About `megabytes` of COPY text: three quarters of it messages. `regular` texts are made of few words and compress to an
+ * eighth; `varied` ones to a third, as people's own texts do.
+ */
+export function benchEntries(megabytes: number, texts: "regular" | "varied" = "regular"): EntryToWrite[] {
   const messages = Math.round((megabytes * 0.75 * 1e6) / 157);
   const leads = Math.round((megabytes * 0.17 * 1e6) / 157);
   const rows = { people: Math.round(leads / 4), leads, notes: Math.round(leads / 2), messages };
@@ -68,7 +71,7 @@ export function benchEntries(megabytes: number): EntryToWrite[] {
       namespace: "public",
       dependencies: [10 + n],
       copyStmt: `COPY public.${name} (${columns.join(", ")}) FROM stdin;\n`,
-      data: () => copyRows(rows[name], makers[name]),
+      data: () => copyRows(rows[name], makers[name], texts === "regular" ? sentence : variedSentence),
     });
   }
   for (const [n, name] of names.entries()) {
@@ -105,13 +108,15 @@ const words = "cursus graag informatie over data opleiding wanneer begint de vol
   " ",
 );
 
-const makers: Readonly<Record<keyof typeof tables, (row: number) => string>> = {
+type RowMaker = (row: number, text: (row: number) => string) => string;
+
+const makers: Readonly<Record<keyof typeof tables, RowMaker>> = {
   people: (row) => `${row}\tdeelnemer${row}@voorbeeld${row % 89}.example\t${time(row)}`,
-  leads: (row) =>
-    `${row}\t${(row * 7919) % 4_000_000}\tdeelnemer${(row * 31) % 900_001}@voorbeeld.example\t${time(row)}\t${sentence(row)}`,
+  leads: (row, text) =>
+    `${row}\t${(row * 7919) % 4_000_000}\tdeelnemer${(row * 31) % 900_001}@voorbeeld.example\t${time(row)}\t${text(row)}`,
   notes: (row) => `${row}\t${row * 2}\tteruggebeld ${row}`,
-  messages: (row) =>
-    `${row}\t${(row * 104_729) % 4_000_000}\tdeelnemer${(row * 17) % 900_001}@voorbeeld.example\t${time(row)}\t${sentence(row)}`,
+  messages: (row, text) =>
+    `${row}\t${(row * 104_729) % 4_000_000}\tdeelnemer${(row * 17) % 900_001}@voorbeeld.example\t${time(row)}\t${text(row)}`,
 };
 
 function time(row: number): string {
@@ -125,10 +130,27 @@ function sentence(row: number): string {
   return text;
 }
 
-async function* copyRows(count: number, make: (row: number) => string): AsyncGenerator<Buffer> {
+/** As long as the other, of words that no rule foretells. */
+function variedSentence(row: number): string {
+  let state = (row * 2_654_435_761) >>> 0;
+  const next = (below: number): number => {
+    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 0x9e3779b9) >>> 0;
+    return (state >>> 8) % below;
+  };
+  let text = `Vraag ${row}:`;
+  while (text.length < 76) {
+    text += " ";
+    for (let syllables = 1 + next(4); syllables > 0; syllables--) {
+      text += "bdfghklmnprstvw"[next(15)]! + "aeiou"[next(5)]! + (next(3) === 0 ? "nrst"[next(4)]! : "");
+    }
+  }
+  return text;
+}
+
+async function* copyRows(count: number, make: RowMaker, text: (row: number) => string): AsyncGenerator<Buffer> {
   for (let from = 0; from < count; from += 2000) {
     const lines: string[] = [];
-    for (let row = from; row < Math.min(from + 2000, count); row++) lines.push(make(row));
+    for (let row = from; row < Math.min(from + 2000, count); row++) lines.push(make(row, text));
     yield Buffer.from(`${lines.join("\n")}\n`);
   }
   yield Buffer.from("\\.\n\n\n");

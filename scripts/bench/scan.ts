@@ -67,7 +67,7 @@ export async function benchScan(tombstones: number, megabytes: number, runs: num
 }
 
 /** A thousand identifiers a request: what counts is how many there are to look for. Every 50,000th row is one of theirs. */
-function makeRequests(tombstones: number, keys: ReturnType<typeof generateKeySet>): ErasureRequest[] {
+export function makeRequests(tombstones: number, keys: ReturnType<typeof generateKeySet>): ErasureRequest[] {
   const requestedAt = new Date("2026-11-20T00:00:00Z");
   const perRequest = Math.min(1000, tombstones);
   return Array.from({ length: Math.ceil(tombstones / perRequest) }, (_, request) => {
