@@ -30,7 +30,7 @@ export interface DataFiles {
   wasRead(entry: TocEntry, signal?: AbortSignal): Promise<void>;
 }
 
-export function isObjects(entry: TocEntry): boolean {
+export function isObjects(entry: Pick<TocEntry, "desc">): boolean {
   return entry.desc === "BLOBS";
 }
 
