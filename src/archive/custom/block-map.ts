@@ -44,6 +44,7 @@ export class BlockMap {
   #endChecked = false;
   #scan: Pass;
   #scanOffset: number;
+  #scanRuns = false;
   #scanning: Promise<void> = Promise.resolve();
 
   constructor(source: ByteSource, contents: BlockMapContents) {
@@ -129,8 +130,8 @@ export class BlockMap {
   async wasRead(entry: TocEntry, offset: number, reader: ByteReader): Promise<void> {
     const end = reader.offset;
     this.#ends.set(entry.dumpId, end);
-    if (offset === this.#scanOffset && this.#scan.awaits(entry)) {
-      // the scan for other blocks goes on from here
+    if (!this.#scanRuns && offset === this.#scanOffset && this.#scan.awaits(entry)) {
+      // the next scan for other blocks goes on from here; one under way reads this block itself
       this.#scan.ended(entry, end);
       this.#scanOffset = end;
     }
@@ -190,6 +191,7 @@ export class BlockMap {
       return;
     }
     const reader = this.readFrom(this.#scanOffset, null, signal);
+    this.#scanRuns = true;
     try {
       for (;;) {
         const block = await readBlockHeader(reader, this.#header);
@@ -205,6 +207,7 @@ export class BlockMap {
         this.#scanOffset = reader.offset;
       }
     } finally {
+      this.#scanRuns = false;
       await reader.close();
     }
   }
