@@ -12,6 +12,8 @@ import type { FromDecoder, ToDecoder } from "./decode-messages.ts";
 /** More would only take memory: each decodes faster than rows are scanned. */
 const MOST_THREADS = 4;
 const IDLE_MILLISECONDS = 5000;
+/** A decoder makes few objects: V8's usual share for new ones would only cost memory, 10 MB a thread. */
+const YOUNG_MEGABYTES = 2;
 
 /** What a stream hears from its thread. */
 export interface DecodeListener {
@@ -61,7 +63,11 @@ class DecodeThread {
   #idle: NodeJS.Timeout | undefined;
 
   constructor() {
-    this.#worker = new Worker(workerFile(), { execArgv: [], name: "sanitize decode" });
+    this.#worker = new Worker(workerFile(), {
+      execArgv: [],
+      name: "sanitize decode",
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
+    });
     this.#worker.unref();
     this.#worker.on("message", (message: FromDecoder) => this.#listeners.get(message.stream)?.hear(message));
     this.#worker.on("error", (error) => this.#lost(error));
