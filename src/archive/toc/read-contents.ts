@@ -10,7 +10,7 @@ import type { ByteReader } from "../byte-reader.ts";
 import { damagedAt, truncatedAt, unsupported } from "../damage.ts";
 import type { ArchiveHeader, TocEntry } from "../model.ts";
 import { Cursor, type NumberSizes, Shortage } from "./cursor.ts";
-import { decoderFor, quotedValue } from "./encoding.ts";
+import { decoderFor, quotedValue, type TextDecoding } from "./encoding.ts";
 import { decodeHeader, type RawHeader, readHeader } from "./header.ts";
 import { decodeEntry, type RawEntry, readEntry, type TailKind } from "./toc.ts";
 
@@ -43,16 +43,25 @@ export async function readContents(
   const header = await parse(input, "its header", readHeader);
   input.sizes = header;
   const tail = format === "custom" ? "offset" : "file-name";
-  const entries = await readToc(input, header, tail);
-  const session = sessionOf(entries);
-  const decode = decoderFor(session.encoding);
+  const session = new Session();
+  const toc: TocEntry[] = [];
+  const fileNames = new Map<number, string>();
+  // Decoded one by one: of a hundred thousand entries the undecoded fields are most of the memory.
+  for await (const entry of entriesOf(input, header, tail)) {
+    for (const known of session.met(entry)) {
+      toc.push(decodeEntry(known, session.decode));
+    }
+    if (entry.fileName !== null) {
+      fileNames.set(entry.dumpId, entry.fileName.toString("latin1"));
+    }
+  }
+  const { encoding, standardConformingStrings, decode } = session;
   return {
     header: decodeHeader(header, format, decode),
-    toc: entries.map((entry) => decodeEntry(entry, decode)),
-    ...session,
-    fileNames: new Map(
-      entries.flatMap(({ dumpId, fileName }) => (fileName === null ? [] : [[dumpId, fileName.toString("latin1")]])),
-    ),
+    toc,
+    encoding,
+    standardConformingStrings,
+    fileNames,
     end: reader.offset,
   };
 }
@@ -66,20 +75,24 @@ export async function readTocAgain(
   size: number | null,
   header: NumberSizes & { readonly minor: number },
 ): Promise<readonly RawEntry[]> {
-  return await readToc({ reader, size: size ?? Number.POSITIVE_INFINITY, sizes: header }, header, "offset");
+  const entries: RawEntry[] = [];
+  const input = { reader, size: size ?? Number.POSITIVE_INFINITY, sizes: header };
+  for await (const entry of entriesOf(input, header, "offset")) {
+    entries.push(entry);
+  }
+  return entries;
 }
 
-async function readToc(
+async function* entriesOf(
   input: Input,
   { minor }: Pick<RawHeader, "minor">,
   tail: TailKind,
-): Promise<readonly RawEntry[]> {
+): AsyncGenerator<RawEntry, void, undefined> {
   const start = input.reader.offset;
   const count = await parse(input, "its table of contents", (cursor) => cursor.int());
   if (count < 0 || count * FIELDS_PER_ENTRY * (1 + input.sizes.intSize) > input.size) {
     throw damagedAt("bad_toc", `impossible number of entries ${count}`, start);
   }
-  const entries: RawEntry[] = [];
   const seen = new Set<number>();
   for (let index = 0; index < count; index++) {
     const entry = await parse(input, "its table of contents", (cursor, window) =>
@@ -89,9 +102,8 @@ async function readToc(
       throw damagedAt("bad_toc", `second entry of dump ID ${entry.dumpId}`, entry.start);
     }
     seen.add(entry.dumpId);
-    entries.push(entry);
+    yield entry;
   }
-  return entries;
 }
 
 interface Input {
@@ -129,15 +141,39 @@ async function parse<T>(input: Input, what: string, parser: (cursor: Cursor, win
 }
 
 /** What the first entries say about the texts of all others. */
-function sessionOf(entries: readonly RawEntry[]): { encoding: string; standardConformingStrings: boolean } {
-  const encoding = quotedValue(entries.find((entry) => entry.desc === "ENCODING")?.defn ?? null);
-  if (encoding === null) {
-    throw unsupported(
-      "unsupported_encoding",
-      "the archive does not say in which encoding it is",
-      "make the backup with pg_dump -Fc and no list of entries",
-    );
+class Session {
+  standardConformingStrings = true;
+  #encoding: string | null = null;
+  #decode: TextDecoding | null = null;
+  #stringsKnown = false;
+  /** Entries before the one that names the encoding. */
+  #waiting: RawEntry[] = [];
+
+  get encoding(): string {
+    if (this.#encoding === null) {
+      throw unsupported(
+        "unsupported_encoding",
+        "the archive does not say in which encoding it is",
+        "make the backup with pg_dump -Fc and no list of entries",
+      );
+    }
+    return this.#encoding;
   }
-  const strings = entries.find((entry) => entry.desc === "STDSTRINGS");
-  return { encoding, standardConformingStrings: strings === undefined || quotedValue(strings.defn) === "on" };
+
+  get decode(): TextDecoding {
+    this.#decode ??= decoderFor(this.encoding);
+    return this.#decode;
+  }
+
+  /** The entries that can be decoded now that `entry` is known. */
+  met(entry: RawEntry): readonly RawEntry[] {
+    if (entry.desc === "ENCODING") {
+      this.#encoding ??= quotedValue(entry.defn);
+    } else if (entry.desc === "STDSTRINGS" && !this.#stringsKnown) {
+      this.#stringsKnown = true;
+      this.standardConformingStrings = quotedValue(entry.defn) === "on";
+    }
+    this.#waiting.push(entry);
+    return this.#encoding === null ? [] : this.#waiting.splice(0);
+  }
 }
