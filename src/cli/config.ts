@@ -8,7 +8,7 @@ import type { z } from "zod";
 import { isTimeZone } from "../erasure/zoned-time.ts";
 import { UsageError } from "../errors.ts";
 import { hardAgeLimit } from "../operations/gates.ts";
-import type { Settings } from "../operations/settings.ts";
+import type { Settings, SourceSettings } from "../operations/settings.ts";
 import { readYamlDocument } from "../policy/yaml-document.ts";
 import type { StoreLocation } from "../storage/open-store.ts";
 
@@ -43,7 +43,13 @@ function configSchema(zod: typeof z) {
   };
   const zone = zod.string().refine(isTimeZone, "expected an IANA time zone such as Europe/Amsterdam");
   return zod.strictObject({
-    source: zod.strictObject({ ...store, timezone: zone.optional() }),
+    source: zod.strictObject({
+      ...store,
+      timezone: zone.optional(),
+      database: zod.string().min(1).optional(),
+      age_identity_file: zod.string().min(1).optional(),
+      age_passphrase_file: zod.string().min(1).optional(),
+    }),
     target: zod
       .strictObject({
         url: zod.string().regex(/^postgres(ql)?:\/\//, "expected a postgres:// URL that names the database"),
@@ -56,7 +62,11 @@ function configSchema(zod: typeof z) {
     ledger: zod.strictObject({ ...store, key_file: zod.string().min(1), max_staleness: duration.optional() }),
     policy: zod.string().min(1),
     limits: zod
-      .strictObject({ max_backup_age: age.optional(), jobs: zod.number().int().min(1).max(64).optional() })
+      .strictObject({
+        max_backup_age: age.optional(),
+        jobs: zod.number().int().min(1).max(64).optional(),
+        max_expansion: zod.number().gt(1).optional(),
+      })
       .optional(),
     evidence: zod.strictObject({ ...store, signing_key_file: zod.string().optional() }).optional(),
   });
@@ -72,6 +82,8 @@ export interface ConfigOverrides {
   /** Taken instead of `target.url`. */
   readonly target?: string;
   readonly jobs?: number;
+  /** Taken instead of `source.database`. */
+  readonly database?: string;
   /** The command loads a database: without it, variables of the target's section need not be set. */
   readonly needsTarget?: boolean;
 }
@@ -135,11 +147,7 @@ function toSettings(config: ConfigFile, directory: string, overrides: ConfigOver
   const at = (file: string): string => (isAbsolute(file) ? file : resolve(directory, file));
   const target = config.target ?? (overrides.target === undefined ? undefined : { url: overrides.target });
   return {
-    source: {
-      location: storeLocation(config.source, directory),
-      region: config.source.region ?? null,
-      timezone: config.source.timezone ?? null,
-    },
+    source: sourceSettings(config.source, directory, overrides.database),
     target: target
       ? {
           url: overrides.target ?? target.url,
@@ -158,6 +166,7 @@ function toSettings(config: ConfigFile, directory: string, overrides: ConfigOver
     limits: {
       maxBackupAge: config.limits?.max_backup_age ?? hardAgeLimit,
       jobs: overrides.jobs ?? config.limits?.jobs ?? 4,
+      ...(config.limits?.max_expansion === undefined ? {} : { maxExpansion: config.limits.max_expansion }),
     },
     evidence: config.evidence
       ? {
@@ -165,6 +174,20 @@ function toSettings(config: ConfigFile, directory: string, overrides: ConfigOver
           signingKeyFile: config.evidence.signing_key_file === undefined ? null : at(config.evidence.signing_key_file),
         }
       : null,
+  };
+}
+
+function sourceSettings(source: ConfigFile["source"], directory: string, named: string | undefined): SourceSettings {
+  const at = (file: string): string => (isAbsolute(file) ? file : resolve(directory, file));
+  const { age_identity_file: identities, age_passphrase_file: passphrase } = source;
+  const database = named ?? source.database;
+  return {
+    location: storeLocation(source, directory),
+    region: source.region ?? null,
+    timezone: source.timezone ?? null,
+    ...(database === undefined ? {} : { database }),
+    ...(identities === undefined ? {} : { ageIdentityFile: at(identities) }),
+    ...(passphrase === undefined ? {} : { agePassphraseFile: at(passphrase) }),
   };
 }
 

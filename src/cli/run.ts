@@ -47,6 +47,16 @@ function printEvidence(io: CommandIo, evidence: EvidenceDocument, location: stri
   if (location) io.note(`evidence: ${location}`);
 }
 
+/** The flag of every command that reads a backup. */
+export interface DatabaseFlag {
+  readonly database?: string;
+}
+
+export const databaseOption = [
+  "--database <name>",
+  "which database of a pg_dumpall script (otherwise source.database)",
+] as const;
+
 /** A whole number from a flag. @throws InvalidArgumentError, to which commander adds the flag's name. */
 export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -1,13 +1,14 @@
 /** What lies in the bucket: each backup with its age, its format, and whether it may be restored. */
-import { openArchive } from "../archive/open-archive.ts";
 import { SanitizeError } from "../errors.ts";
-import type { ObjectInfo, ObjectStore } from "../storage/contract.ts";
+import type { ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
-import { listBackups } from "./find-backup.ts";
+import { type ListedBackup, listBackups, sourceRoot } from "./find-backup.ts";
 import { checkAge, checkSourceRegion, snapshotTime } from "./gates.ts";
+import { openPlace } from "./open-backup.ts";
 import type { RunContext } from "./settings.ts";
 
 export interface BackupDescription {
+  /** Ends with a slash for a directory archive; `.` where the source itself is one. */
   readonly key: string;
   readonly size: number;
   readonly snapshot_at: string;
@@ -19,7 +20,7 @@ export interface BackupDescription {
   readonly reason: string | null;
 }
 
-/** Newest first. Reads each object's header, nothing else. @throws BackupRefused, SourceFailed. */
+/** Newest first. Reads of each backup what tells its tables, nothing else. @throws BackupRefused, SourceFailed. */
 export async function describeBackups(run: RunContext): Promise<BackupDescription[]> {
   const store = await openStore(run.settings.source.location);
   try {
@@ -32,16 +33,20 @@ export async function describeBackups(run: RunContext): Promise<BackupDescriptio
   }
 }
 
-async function describe(store: ObjectStore, listed: ObjectInfo, run: RunContext): Promise<BackupDescription> {
+async function describe(store: ObjectStore, listed: ListedBackup, run: RunContext): Promise<BackupDescription> {
   const now = run.now();
-  const base = { key: listed.key, size: listed.size };
+  const base = { key: listed.key === "" ? sourceRoot : listed.key, size: listed.size };
   const unread = {
     snapshot_at: listed.lastModified.toISOString(),
     age_seconds: Math.round((now.getTime() - listed.lastModified.getTime()) / 1000),
   };
   try {
-    const object = await store.open(listed.key);
-    const { header } = await openArchive(object, { signal: run.signal });
+    const { object, archive } = await openPlace(
+      { store, key: listed.key, kind: listed.kind },
+      run.settings,
+      run.signal,
+    );
+    const { header } = archive;
     const snapshot = snapshotTime(header, object.info, run.settings.source, now);
     const known = {
       ...base,

@@ -1,15 +1,28 @@
 /** Opens a backup through its gates: region, then age, then the archive itself. */
-import type { Archive, ByteSource } from "../archive/model.ts";
+import type { Archive, OpenOptions } from "../archive/model.ts";
 import { openArchive } from "../archive/open-archive.ts";
+import { openArchiveFiles } from "../archive/open-files.ts";
 import type { BackupEvidence } from "../evidence/document.ts";
-import type { ObjectStore, PinnedObject } from "../storage/contract.ts";
-import { findBackup } from "./find-backup.ts";
+import type { ObjectInfo, ObjectStore, PinnedObject } from "../storage/contract.ts";
+import { decryptionKeys } from "./decryption-keys.ts";
+import { directoryFiles } from "./directory-files.ts";
+import { type BackupKind, type BackupPlace, findBackup } from "./find-backup.ts";
 import { checkAge, checkSourceRegion, hardAgeLimit, type SnapshotTime, snapshotTime } from "./gates.ts";
-import type { RunContext } from "./settings.ts";
+import type { RunContext, Settings } from "./settings.ts";
+
+/** What is known of a backup as a whole. */
+export interface BackupObject {
+  /** Of a directory: see `DirectoryBackup.info`; its key ends with a slash, or is empty. */
+  readonly info: ObjectInfo;
+  readonly size: number;
+  /** The file that carries metadata and tags: the backup itself, or a directory's toc.dat. */
+  readonly labelled: ObjectInfo;
+}
 
 export interface OpenBackup {
   readonly store: ObjectStore;
-  readonly object: PinnedObject;
+  readonly kind: BackupKind;
+  readonly object: BackupObject;
   readonly archive: Archive;
   readonly snapshot: SnapshotTime;
   readonly evidence: BackupEvidence;
@@ -18,11 +31,14 @@ export interface OpenBackup {
 /** The store is to be closed by the caller. @throws BackupRefused, ArchiveDamaged, SourceFailed, UsageError. */
 export async function openBackup(run: RunContext, backup: string): Promise<OpenBackup> {
   const { settings, signal } = run;
-  const { store, key } = await findBackup(settings.source, backup, signal);
+  let region: string | null = null;
+  const place = await findBackup(settings.source, backup, signal, async (opened) => {
+    region = await checkSourceRegion(opened, settings.source);
+  });
+  const { store, key, kind } = place;
   try {
-    const region = await checkSourceRegion(store, settings.source);
-    const object = await store.open(key);
-    const archive = await openArchive(counted(object, run), { signal });
+    const counted = (bytes: number) => run.onEvent({ type: "progress", rows: 0, bytes });
+    const { object, archive } = await openPlace(place, settings, signal, counted);
     const now = run.now();
     const snapshot = snapshotTime(archive.header, object.info, settings.source, now);
     const age = checkAge(snapshot, settings.limits.maxBackupAge, now, "at start");
@@ -41,20 +57,46 @@ export async function openBackup(run: RunContext, backup: string): Promise<OpenB
       compression: header.compression,
       database: header.database,
     };
-    return { store, object, archive, snapshot, evidence };
+    return { store, kind, object, archive, snapshot, evidence };
   } catch (error) {
     store.close();
     throw error;
   }
 }
 
+/**
+ * The archive at a place, and what is known of the place; no gate but the archive's own. `onBytes` is told of all that is
+ * read. @throws BackupRefused `not_found`, ArchiveDamaged, SourceFailed, UsageError.
+ */
+export async function openPlace(
+  { store, key, kind }: BackupPlace,
+  settings: Settings,
+  signal: AbortSignal,
+  onBytes: (bytes: number) => void = () => undefined,
+): Promise<{ readonly object: BackupObject; readonly archive: Archive }> {
+  const { source, limits } = settings;
+  const options: OpenOptions = {
+    signal,
+    keys: () => decryptionKeys(source),
+    database: source.database,
+    maxExpansion: limits.maxExpansion,
+  };
+  if (kind === "directory") {
+    const { info, contents, files } = await directoryFiles(store, key, signal, (file) => counted(file, onBytes));
+    return { object: { info, size: info.size, labelled: contents }, archive: await openArchiveFiles(files, options) };
+  }
+  const file = await store.open(key);
+  const { info, size } = file;
+  return { object: { info, size, labelled: info }, archive: await openArchive(counted(file, onBytes), options) };
+}
+
 /** The object, telling how many bytes came from it. */
-function counted(object: PinnedObject, run: RunContext): ByteSource {
+function counted(object: PinnedObject, onBytes: (bytes: number) => void): Pick<PinnedObject, "size" | "read"> {
   return {
     size: object.size,
     async *read(start, end, signal) {
       for await (const bytes of object.read(start, end, signal)) {
-        run.onEvent({ type: "progress", rows: 0, bytes: bytes.length });
+        onBytes(bytes.length);
         yield bytes;
       }
     },

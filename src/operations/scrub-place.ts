@@ -21,7 +21,7 @@ export interface CopyLabels {
 
 /** The snapshot's true time goes with the copy, so that it is never taken for younger; the original's tags go along. */
 export async function copyLabels(run: string, backup: OpenBackup): Promise<CopyLabels> {
-  const { key, version } = backup.object.info;
+  const { key, version } = backup.object.labelled;
   const tags = backup.store.kind === "s3" ? await backup.store.tags(key, version) : {};
   const full = Object.keys(tags).length >= MOST_TAGS && tags[SANITIZED] === undefined;
   return {

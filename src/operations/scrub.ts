@@ -62,6 +62,12 @@ async function writeAndKeep(
   options: ScrubOptions,
 ): Promise<void> {
   const { backup } = prepared;
+  if (options.replace && backup.kind === "directory") {
+    throw new UsageError("a directory cannot be put in the place of another at once", {
+      code: "usage",
+      hint: "write the copy to a place of its own with --out, then remove the original",
+    });
+  }
   const shape = scrubShape(backup.archive, options);
   const encryption = await encryptionFor(options, shape.format, backup.archive.wrapping);
   const labels = await copyLabels(journal.runId, backup);

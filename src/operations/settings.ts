@@ -7,6 +7,11 @@ export interface SourceSettings {
   readonly region: string | null;
   /** IANA zone of the machine that makes the dumps. */
   readonly timezone: string | null;
+  /** Which database of a pg_dumpall script. */
+  readonly database?: string;
+  /** File with age identities, and file with an age passphrase, for backups that are encrypted. */
+  readonly ageIdentityFile?: string;
+  readonly agePassphraseFile?: string;
 }
 
 export type TlsMode = "verify-full" | "require" | "disable";
@@ -42,6 +47,8 @@ export interface Settings {
     /** Milliseconds, at most 120 hours. */
     readonly maxBackupAge: number;
     readonly jobs: number;
+    /** Bytes of content that one stored byte may expand to, above 1. */
+    readonly maxExpansion?: number;
   };
   readonly evidence: EvidenceSettings | null;
 }

@@ -6,6 +6,7 @@ import type { Coverage } from "../../policy/model.ts";
 import { readConfig } from "../config.ts";
 import type { CommandIo } from "../io.ts";
 import type { IoOf, Register } from "../register.ts";
+import { type DatabaseFlag, databaseOption } from "../run.ts";
 
 export const registerPolicy: Register = (program, io) => {
   const policy = program
@@ -21,6 +22,7 @@ function registerInit(policy: Command, io: IoOf): void {
     .command("init")
     .description("draft a policy from a backup's table definitions, with the reasons as comments")
     .argument("[backup]", "latest, an object key, s3://bucket/key, or a path", "latest")
+    .option(...databaseOption)
     .option("--out <file>", "write it there (never over a file) instead of printing it")
     .addHelpText(
       "after",
@@ -33,11 +35,11 @@ Examples:
 
 Exit codes: 0 drafted, 2 usage, 3 backup not found, 7 archive damaged, 8 network.`,
     )
-    .action(async (backup: string, flags: { out?: string }, command: Command) => {
+    .action(async (backup: string, flags: DatabaseFlag & { out?: string }, command: Command) => {
       const { draftPolicy } = await import("../../policy/draft.ts");
       const { parseCopyStatement } = await import("../../copy/statement.ts");
       const here = io(command);
-      await withArchive(here, backup, async (archive) => {
+      await withArchive(here, backup, flags, async (archive) => {
         const draft = await draftPolicy(archive, { parseCopy: parseCopyStatement });
         if (flags.out === undefined) here.print(draft);
         else {
@@ -59,6 +61,7 @@ function registerCheck(policy: Command, io: IoOf): void {
     .command("check")
     .description("compare the policy with a backup: unknown or missing tables and columns, references left dangling")
     .argument("[backup]", "latest, an object key, s3://bucket/key, or a path", "latest")
+    .option(...databaseOption)
     .addHelpText(
       "after",
       `
@@ -68,9 +71,9 @@ Examples:
 
 Exit codes: 0 the policy covers the backup, 3 backup not found, 5 it does not, 7 archive damaged, 8 network.`,
     )
-    .action(async (backup: string, _flags: unknown, command: Command) => {
+    .action(async (backup: string, flags: DatabaseFlag, command: Command) => {
       const here = io(command);
-      await withCoverage(here, backup, (coverage) => {
+      await withCoverage(here, backup, flags, (coverage) => {
         for (const advice of coverage.advice) here.note(`advice: ${advice}`);
         const { policy: checked, tables, edges } = coverage;
         here.print(
@@ -92,6 +95,7 @@ function registerExplain(policy: Command, io: IoOf): void {
     .description("say in words what happens to a table's rows, and why")
     .argument("<table>", "the table, as in the policy")
     .argument("[backup]", "latest, an object key, s3://bucket/key, or a path", "latest")
+    .option(...databaseOption)
     .addHelpText(
       "after",
       `
@@ -101,29 +105,39 @@ Examples:
 
 Exit codes: 0 explained, 3 backup not found, 5 the policy does not cover the backup, 7 archive damaged.`,
     )
-    .action(async (table: string, backup: string, _flags: unknown, command: Command) => {
+    .action(async (table: string, backup: string, flags: DatabaseFlag, command: Command) => {
       const { explainTable } = await import("../../policy/describe.ts");
       const { parseTableName } = await import("../../policy/names.ts");
       const here = io(command);
-      await withCoverage(here, backup, (coverage) => here.print(explainTable(coverage, parseTableName(table))));
+      await withCoverage(here, backup, flags, (coverage) => here.print(explainTable(coverage, parseTableName(table))));
     });
 }
 
-async function withArchive(io: CommandIo, backup: string, work: (archive: Archive) => Promise<void>): Promise<void> {
+async function withArchive(
+  io: CommandIo,
+  backup: string,
+  database: DatabaseFlag,
+  work: (archive: Archive) => Promise<void>,
+): Promise<void> {
   const { findBackup } = await import("../../operations/find-backup.ts");
-  const { openArchive } = await import("../../archive/open-archive.ts");
-  const settings = await readConfig(io.options.config, io.environment);
-  const { store, key } = await findBackup(settings.source, backup, io.signal);
+  const { openPlace } = await import("../../operations/open-backup.ts");
+  const settings = await readConfig(io.options.config, io.environment, database);
+  const place = await findBackup(settings.source, backup, io.signal);
   try {
-    await work(await openArchive(await store.open(key), { signal: io.signal }));
+    await work((await openPlace(place, settings, io.signal)).archive);
   } finally {
-    store.close();
+    place.store.close();
   }
 }
 
-async function withCoverage(io: CommandIo, backup: string, work: (coverage: Coverage) => void): Promise<void> {
+async function withCoverage(
+  io: CommandIo,
+  backup: string,
+  database: DatabaseFlag,
+  work: (coverage: Coverage) => void,
+): Promise<void> {
   const { coverBackup, readPolicy } = await import("../../operations/prepare.ts");
   const settings = await readConfig(io.options.config, io.environment);
   const policy = await readPolicy(settings.policyFile);
-  await withArchive(io, backup, async (archive) => work(await coverBackup(policy, { archive }, settings)));
+  await withArchive(io, backup, database, async (archive) => work(await coverBackup(policy, { archive }, settings)));
 }

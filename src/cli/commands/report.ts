@@ -4,9 +4,9 @@ import { UsageError } from "../../errors.ts";
 import { readConfig } from "../config.ts";
 import type { CommandIo } from "../io.ts";
 import type { Register } from "../register.ts";
-import { withProgress } from "../run.ts";
+import { type DatabaseFlag, databaseOption, withProgress } from "../run.ts";
 
-interface ReportFlags {
+interface ReportFlags extends DatabaseFlag {
   readonly format: string;
   readonly out?: string;
 }
@@ -16,6 +16,7 @@ export const registerReport: Register = (program, io) => {
     .command("report")
     .description("what a restore would remove, for which requests: the data protection officer's dry run")
     .argument("[backup]", "latest, an object key, s3://bucket/key, or a path", "latest")
+    .option(...databaseOption)
     .option("--format <format>", "json", "json")
     .option("--out <dir>", "write the signed report there instead of printing it")
     .addHelpText(
@@ -56,7 +57,11 @@ async function writeReport(io: CommandIo, backup: string, flags: ReportFlags): P
   const { reportBackup } = await import("../../operations/verify.ts");
   const { signingKey } = await import("../../operations/run-evidence.ts");
   const { signEvidence } = await import("../../evidence/signature.ts");
-  const settings = await readConfig(io.options.config, io.environment);
+  const settings = await readConfig(
+    io.options.config,
+    io.environment,
+    flags.database === undefined ? {} : { database: flags.database },
+  );
   const result = await withProgress(io, settings, (run) => reportBackup(run, backup));
   const text = `${JSON.stringify(result.evidence, null, 2)}\n`;
   if (flags.out === undefined) io.print(text);

@@ -1,8 +1,8 @@
 import type { CommandIo } from "../io.ts";
 import type { Register } from "../register.ts";
-import { runWithEvidence, wholeNumber } from "../run.ts";
+import { type DatabaseFlag, databaseOption, runWithEvidence, wholeNumber } from "../run.ts";
 
-interface RestoreFlags {
+interface RestoreFlags extends DatabaseFlag {
   readonly target?: string;
   readonly jobs?: number;
   readonly dryRun?: boolean;
@@ -17,6 +17,7 @@ export const registerRestore: Register = (program, io) => {
       "--target <url>",
       "postgres:// URL of the database to make (otherwise target.url); it must not exist or be empty",
     )
+    .option(...databaseOption)
     .option("--jobs <n>", "connections at a time (otherwise limits.jobs, or 4)", wholeNumber(1, 64))
     .option("--dry-run", "read and judge everything, load nothing")
     .addHelpText(
