@@ -5,7 +5,7 @@ import { filtered, haveCommands } from "../testing/commands.ts";
 import { joined, memorySource, pieces, rowsText, streamBytes } from "../testing/sources.ts";
 import { Expansion, limited } from "./expansion.ts";
 import { unpackFile } from "./unpack-file.ts";
-import { zstdImplementation } from "./zstd.ts";
+import { decodeWithJavaScript, zstdImplementation } from "./zstd.ts";
 
 const WHERE = "the file";
 const text = rowsText();
@@ -109,6 +109,52 @@ describe.skipIf(!commands)("what the commands write (needs gzip, zstd, lz4)", ()
         hint: expect.stringContaining("--long=27"),
       }) as Error,
     );
+  });
+});
+
+describe("zstd by JavaScript", () => {
+  const plain = streamBytes("plain.zst");
+  const decode = (bytes: Buffer, step: number) => joined(decodeWithJavaScript(pieces(bytes, step), WHERE));
+
+  it("reads frames in a row and passes over skippable ones, in pieces of any size", async () => {
+    const bytes = Buffer.concat([skippable, plain, skippable, plain, skippable]);
+    for (const step of [1, 5, 1000, bytes.length]) {
+      expect((await decode(bytes, step)).equals(Buffer.concat([text, text])), `pieces of ${step}`).toBe(true);
+    }
+  });
+
+  it.each([
+    [
+      "a second frame's checksum",
+      Buffer.concat([plain, streamBytes("checksum.zst")]),
+      /checksum that cannot/,
+      /zstd-napi/,
+    ],
+    [
+      "a checksum behind a skippable frame",
+      Buffer.concat([skippable, streamBytes("checksum.zst")]),
+      /checksum/,
+      /zstd-napi/,
+    ],
+    // Descriptor 0: a window follows; its exponent 20 says 2^30.
+    ["a window of 1 GiB", Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0xa0, 0x01, 0x00, 0x00]), /128 MiB/, /--long=27/],
+    // Descriptor 0xe0: one segment, whose size of 2^40 follows.
+    [
+      "a content of 1 TiB in one",
+      Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0xe0, 0, 0, 0, 0, 0, 1, 0, 0, 1]),
+      /128 MiB/,
+      /long/,
+    ],
+  ])("refuses %s", async (_what, bytes, message, hint) => {
+    for (const step of [1, 5, bytes.length]) {
+      await expect(decode(bytes, step), `pieces of ${step}`).rejects.toThrow(
+        expect.objectContaining({
+          code: "unsupported_compression",
+          message: expect.stringMatching(message),
+          hint: expect.stringMatching(hint),
+        }) as Error,
+      );
+    }
   });
 });
 

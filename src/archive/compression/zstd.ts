@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import type { DCtx } from "zstd-napi/binding.js";
 import { UsageError } from "../../errors.ts";
 import { damagedStream, unsupported } from "../damage.ts";
+import { ZstdFrames } from "./zstd-frames.ts";
 
 type Binding = typeof import("zstd-napi/binding.js");
 
@@ -100,7 +101,7 @@ function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message.toLowerCase() : "unknown reason";
 }
 
-/** Decodes with fzstd, refusing frames with a checksum, which it would not check. Exported for its tests. */
+/** Decodes with fzstd, refusing what {@link ZstdFrames} refuses. Exported for its tests. */
 export async function* decodeWithJavaScript(
   input: AsyncIterable<Buffer>,
   where: string,
@@ -121,39 +122,21 @@ export async function* decodeWithJavaScript(
     }
     return ready;
   };
-  let head: Buffer = Buffer.alloc(0);
+  const frames = new ZstdFrames(where);
   let started = false;
   for await (const piece of input) {
-    let rest = piece;
-    if (!started) {
-      head = Buffer.concat([head, piece]);
-      if (head.length < 5) {
-        continue;
-      }
-      refuseChecksum(head, where);
-      started = true;
-      rest = head;
-    }
-    for (let at = 0; at < rest.length; at += FALLBACK_INPUT_BYTES) {
+    started ||= piece.length > 0;
+    for (let at = 0; at < piece.length; at += FALLBACK_INPUT_BYTES) {
       // Copied, for fzstd keeps and joins what it is given.
-      yield* push(Buffer.from(rest.subarray(at, at + FALLBACK_INPUT_BYTES)), false);
+      const bytes = Buffer.from(piece.subarray(at, at + FALLBACK_INPUT_BYTES));
+      frames.follow(bytes);
+      yield* push(bytes, false);
     }
   }
   if (!started) {
     throw damagedStream("truncated", "zstd stream ends early", where);
   }
   yield* push(Buffer.alloc(0), true);
-}
-
-/** Byte 4 of a frame is its descriptor; bit 2 says that a checksum of the content follows it. */
-function refuseChecksum(head: Buffer, where: string): void {
-  if ((head[4]! & 0x04) !== 0) {
-    throw unsupported(
-      "unsupported_compression",
-      `zstd stream has a checksum that cannot be checked in ${where}`,
-      NATIVE_HINT,
-    );
-  }
 }
 
 /**
