@@ -1,10 +1,15 @@
 /** One database in every form that is measured: written by this project's writers, compressed by the stock commands. */
 import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { writeCustomArchiveFile } from "../../src/archive/custom/custom-writer.ts";
+import {
+  type ArchiveToWrite,
+  type EntryToWrite,
+  writeCustomArchiveFile,
+} from "../../src/archive/custom/custom-writer.ts";
+import { writeDirectory } from "../../src/archive/files/directory-writer.ts";
 import type { ArchiveCompression } from "../../src/archive/model.ts";
 import { benchEntries } from "./bench-database.ts";
 import { measure } from "./measure.ts";
@@ -37,26 +42,64 @@ export async function* makeArchives(
   megabytes: number,
   texts: "regular" | "varied",
 ): AsyncGenerator<StoredForm> {
+  const entries = benchEntries(megabytes, texts);
   const rows = join(folder, "rows.txt");
-  await pipeline(Readable.from(allRows(megabytes, texts)), createWriteStream(rows));
+  await write(rows, allRows(entries));
   for (const packing of packings) await pack(packing, rows);
   for (const compression of ["none", ...packings] as const) {
-    const path = join(folder, "custom.dump");
-    await writeCustomArchiveFile(path, {
-      ...head,
-      minor: 16,
-      compression,
-      ...(compression === "gzip" ? { level: 6 } : {}),
-      entries: benchEntries(megabytes, texts),
-    });
-    yield {
-      name: `custom, ${compression}`,
-      opened: path,
-      measured: path,
-      stock: compression === "none" ? null : unpacking(compression, rows),
-    };
-    await rm(path);
+    const stock = compression === "none" ? null : unpacking(compression, rows);
+    const archive = archiveOf(compression, entries);
+    const custom = join(folder, "custom.dump");
+    await writeCustomArchiveFile(custom, archive);
+    yield { name: `custom, ${compression}`, opened: custom, measured: custom, stock };
+    await rm(custom);
+    const tar = await tarOfDirectory(folder, archive);
+    yield { name: `directory as tar, ${compression}`, opened: tar, measured: tar, stock };
+    await rm(tar);
   }
+  const inserts = join(folder, "inserts.dump");
+  await writeCustomArchiveFile(inserts, archiveOf("none", entries.map(withInserts)));
+  yield { name: "custom, none, INSERT", opened: inserts, measured: inserts, stock: null };
+  await rm(inserts);
+  yield* whole(join(folder, "custom.dump"), "custom, none", async (path) => {
+    await writeCustomArchiveFile(path, archiveOf("none", entries));
+  });
+}
+
+/** A file as it is, then within each packing. */
+async function* whole(
+  path: string,
+  name: string,
+  make: (path: string) => Promise<void>,
+  also = false,
+): AsyncGenerator<StoredForm> {
+  await make(path);
+  if (also) yield { name, opened: path, measured: path, stock: null };
+  for (const packing of packings) {
+    const packed = await pack(packing, path);
+    const stock = unpacking(packing, path);
+    yield { name: `${name}, .${commands[packing].suffix}`, opened: packed, measured: packed, stock };
+    await rm(packed);
+  }
+  await rm(path);
+}
+
+async function write(path: string, bytes: AsyncIterable<Buffer>): Promise<void> {
+  await pipeline(Readable.from(bytes), createWriteStream(path));
+}
+
+async function tarOfDirectory(folder: string, archive: ArchiveToWrite): Promise<string> {
+  const directory = join(folder, "directory");
+  await mkdir(directory);
+  await writeDirectory(archive, (name, body) => write(join(directory, name), body));
+  const tar = `${directory}.tar`;
+  await measure("tar", ["-cf", tar, "-C", directory, "."]);
+  await rm(directory, { recursive: true });
+  return tar;
+}
+
+function archiveOf(compression: ArchiveCompression, entries: readonly EntryToWrite[]): ArchiveToWrite {
+  return { ...head, minor: 16, compression, ...(compression === "gzip" ? { level: 6 } : {}), entries };
 }
 
 const head = {
@@ -66,8 +109,29 @@ const head = {
   dumpVersion: "17.6",
 };
 
-async function* allRows(megabytes: number, texts: "regular" | "varied"): AsyncGenerator<Buffer> {
-  for (const { data } of benchEntries(megabytes, texts)) if (data !== undefined) yield* data();
+async function* allRows(entries: readonly EntryToWrite[]): AsyncGenerator<Buffer> {
+  for (const { data } of entries) if (data !== undefined) yield* data();
+}
+
+/** As `pg_dump --inserts` has it. */
+function withInserts(entry: EntryToWrite): EntryToWrite {
+  const { copyStmt: _, data, ...rest } = entry;
+  return data === undefined ? entry : { ...rest, data: () => insertsOf(String(entry.tag), data()) };
+}
+
+/** The benchmark's values have no tab, no quote and no backslash; numbers stand first. */
+async function* insertsOf(table: string, rows: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  for await (const bytes of rows) {
+    const lines = bytes.toString().split("\n").slice(0, -1);
+    const statements = lines
+      .filter((line) => line.includes("\t"))
+      .map((line) => `INSERT INTO public.${table} VALUES (${line.split("\t").map(literal).join(", ")});\n`);
+    yield Buffer.from(statements.length === 0 ? "\n\n" : statements.join(""));
+  }
+}
+
+function literal(value: string): string {
+  return /^\d+$/.test(value) ? value : `'${value}'`;
 }
 
 async function pack(packing: Packed, path: string): Promise<string> {

@@ -208,5 +208,5 @@ export function formatLine(result: FormatResult): string {
 }
 
 function row(name: string, ...cells: readonly string[]): string {
-  return `${name.padEnd(24)}${cells.map((cell) => cell.padStart(10)).join("")}`.trimEnd();
+  return `${name.padEnd(28)}${cells.map((cell) => cell.padStart(10)).join("")}`.trimEnd();
 }
