@@ -13,7 +13,9 @@ const identity = /^AGE-SECRET-KEY-1[0-9A-Z]{50,}$/;
  * Reads what the source's settings name; nothing where they name nothing.
  * @throws UsageError `age_key_unreadable`, `age_key_mode` (others than the owner may use the file), `age_key_damaged`.
  */
-export async function decryptionKeys(source: SourceSettings): Promise<DecryptionKeys> {
+export async function decryptionKeys(
+  source: Pick<SourceSettings, "ageIdentityFile" | "agePassphraseFile">,
+): Promise<DecryptionKeys> {
   const { ageIdentityFile, agePassphraseFile } = source;
   return {
     identities: ageIdentityFile === undefined ? [] : identitiesIn(await readSecret(ageIdentityFile), ageIdentityFile),

@@ -5,13 +5,14 @@
 import type { DecryptionKeys } from "../archive/model.ts";
 import type { AgeRecipients } from "../archive/wrapped/age-write.ts";
 import { UsageError } from "../errors.ts";
+import { decryptionKeys } from "./decryption-keys.ts";
 import type { ScrubFormat } from "./scrub-shape.ts";
 
 export interface EncryptionChoice {
   /** `age1…`: who shall be able to read the copy. */
   readonly recipients: readonly string[];
-  /** Instead of recipients. Never for messages. */
-  readonly passphrase: string | null;
+  /** A file with a passphrase, instead of recipients; only its owner may use it. */
+  readonly passphraseFile: string | null;
   /** Asked for: a copy in the clear of an encrypted backup. */
   readonly unencrypted: boolean;
 }
@@ -31,12 +32,12 @@ export async function encryptionFor(
   format: ScrubFormat,
   wrapping: readonly string[],
 ): Promise<Encryption | null> {
-  const { recipients, passphrase } = choice;
-  if (recipients.length === 0 && passphrase === null) {
+  const { recipients, passphraseFile } = choice;
+  if (recipients.length === 0 && passphraseFile === null) {
     if (!wrapping.includes("age") || choice.unencrypted) return null;
     throw new UsageError("the backup is encrypted, and its copy would not be", {
       code: "unencrypted_copy",
-      hint: "name who may read the copy with --recipient age1…, or say --unencrypted",
+      hint: "name who may read the copy with --recipient age1…, or a passphrase with --passphrase-file; or say --unencrypted",
     });
   }
   if (format === "directory") {
@@ -45,9 +46,9 @@ export async function encryptionFor(
       hint: "write the copy with --format custom",
     });
   }
-  if (passphrase !== null) {
-    const keys = { identities: [], passphrase };
-    return { to: { recipients, passphrase }, keys: () => Promise.resolve(keys) };
+  if (passphraseFile !== null) {
+    const keys = await decryptionKeys({ agePassphraseFile: passphraseFile });
+    return { to: { recipients, passphrase: keys.passphrase ?? "" }, keys: () => Promise.resolve(keys) };
   }
   const { generateX25519Identity, identityToRecipient } = await import("age-encryption");
   const identity = await generateX25519Identity();

@@ -7,17 +7,63 @@
  * holds statistics; the copy is not younger than the snapshot.
  */
 import { createHash } from "node:crypto";
-import type { Archive, TocEntry } from "../archive/model.ts";
+import type { Archive, DecryptionKeys, TocEntry } from "../archive/model.ts";
+import { openArchive } from "../archive/open-archive.ts";
+import { openArchiveFiles } from "../archive/open-files.ts";
 import { sanitiseRows } from "../erasure/sanitise-rows.ts";
 import { Tally } from "../erasure/tally.ts";
 import { VerificationFailed } from "../errors.ts";
+import type { ObjectInfo } from "../storage/contract.ts";
+import { directoryFiles } from "./directory-files.ts";
 import { CLOSING, LargeObjectSet } from "./fingerprint.ts";
+import { snapshotTime } from "./gates.ts";
 import type { ScrubContent, WrittenTable } from "./scrub-content.ts";
+import type { ScrubPlace } from "./scrub-place.ts";
 import type { RunContext } from "./settings.ts";
 import { erasedLargeObjects } from "./summaries.ts";
 
-/** @throws VerificationFailed with code `copy_differs`, `copy_younger` or `survivor`; ArchiveDamaged when it cannot be read. */
-export async function readBack(run: RunContext, copy: Archive, content: ScrubContent): Promise<void> {
+/** What reading back needs to know beside the content. */
+export interface ReadBackOptions {
+  /** Open the copy where it is encrypted. */
+  readonly keys: (() => Promise<DecryptionKeys>) | undefined;
+  /** The original's snapshot. */
+  readonly original: Date;
+}
+
+/**
+ * Opens the copy where it lies and reads all of it. Gives what is known of it as a whole.
+ * @throws VerificationFailed with code `copy_differs`, `copy_younger` or `survivor`; ArchiveDamaged when it cannot be read.
+ */
+export async function readBack(
+  run: RunContext,
+  place: ScrubPlace,
+  content: ScrubContent,
+  { keys, original }: ReadBackOptions,
+): Promise<ObjectInfo> {
+  const { info, archive } = await openCopy(run, place, keys);
+  await compareAll(run, archive, content);
+  checkNotYounger(snapshotTime(archive.header, info, run.settings.source, run.now()).at, original);
+  if (info.size !== place.size || (place.key !== null && info.etag !== place.put[0]?.etag)) {
+    throw differs("another file lies in its place");
+  }
+  return info;
+}
+
+async function openCopy(
+  { settings, signal }: RunContext,
+  { store, key }: ScrubPlace,
+  keys: ReadBackOptions["keys"],
+): Promise<{ readonly info: ObjectInfo; readonly archive: Archive }> {
+  const options = { signal, keys, maxExpansion: settings.limits.maxExpansion };
+  if (key === null) {
+    const { info, files } = await directoryFiles(store, "", signal);
+    return { info, archive: await openArchiveFiles(files, options) };
+  }
+  const object = await store.open(key);
+  return { info: object.info, archive: await openArchive(object, options) };
+}
+
+async function compareAll(run: RunContext, copy: Archive, content: ScrubContent): Promise<void> {
   const expected = new Expected(content.tables);
   const objects = new LargeObjectSet();
   await copy.walk(
@@ -36,8 +82,8 @@ export async function readBack(run: RunContext, copy: Archive, content: ScrubCon
   checkEntries(copy, content);
 }
 
-/** Throws when any evidence would let the copy pass for younger than its original. */
-export function checkNotYounger(copy: Date, original: Date): void {
+/** Evidence that would let the copy pass for younger than its original. */
+function checkNotYounger(copy: Date, original: Date): void {
   if (copy <= original) return;
   throw new VerificationFailed(
     `the copy would be taken for a backup of ${copy.toISOString()}, later than its original`,

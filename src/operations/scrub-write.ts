@@ -2,6 +2,7 @@
 
 import { packFile } from "../archive/compression/pack-file.ts";
 import { customArchive } from "../archive/custom/custom-writer.ts";
+import { writeDirectory } from "../archive/files/directory-writer.ts";
 import { writeScript } from "../archive/plain/plain-writer.ts";
 import { ageEncrypt } from "../archive/wrapped/age-write.ts";
 import { textCodec } from "../erasure/text-codec.ts";
@@ -32,6 +33,10 @@ export async function writeCopy(copy: CopyToWrite, place: ScrubPlace): Promise<v
     return;
   }
   const archive = archiveToWrite(content, shape, startedAt.clock, encode);
+  if (shape.format === "directory") {
+    await writeDirectory(archive, async (name, body) => void (await place.upload(name, body)));
+    return;
+  }
   const { head, body } = customArchive(archive);
   await uploadOne(copy, place, body, head);
 }

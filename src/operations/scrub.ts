@@ -2,19 +2,16 @@
  * Writes a sanitised copy of a backup that stock tools read, as a recipe. Its promise: a copy that is told of has been read
  * back whole and found right; whatever stops the recipe, no copy is left and the original is as it was.
  */
-import type { Archive } from "../archive/model.ts";
-import { openArchive } from "../archive/open-archive.ts";
 import { UsageError } from "../errors.ts";
 import type { ScrubEvidence } from "../evidence/document.ts";
 import type { ObjectInfo } from "../storage/contract.ts";
-import { snapshotTime } from "./gates.ts";
 import type { Journal } from "./journal.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { type RunResult, withEvidence } from "./run-evidence.ts";
 import { ScrubContent } from "./scrub-content.ts";
 import { type Encryption, type EncryptionChoice, encryptionFor } from "./scrub-encryption.ts";
 import { type CopyLabels, copyLabels, openOut, ScrubPlace } from "./scrub-place.ts";
-import { checkNotYounger, readBack } from "./scrub-read-back.ts";
+import { readBack } from "./scrub-read-back.ts";
 import { besideOriginal, putInPlace, removeOlderVersions } from "./scrub-replace.ts";
 import { headerClock, type ScrubShape, type ShapeChoice, scrubShape } from "./scrub-shape.ts";
 import { writeCopy } from "./scrub-write.ts";
@@ -79,9 +76,10 @@ async function writeAndKeep(
   const place = new ScrubPlace(run, at.store, at.key, labels);
   try {
     await place.checkEmpty();
-    await write(run, journal, prepared, { shape, encryption, place });
-    if (options.replace) await replace(run, journal, place, { original, labels, shape, encryption });
-    else journal.add({ scrub: scrubEvidence(place, place.location, shape, encryption) });
+    const written = await write(run, journal, prepared, { shape, encryption, place });
+    const evidence = scrubEvidence(place, written, shape, encryption);
+    if (options.replace) await replace(run, journal, place, { original, labels, evidence });
+    else journal.add({ scrub: evidence });
   } catch (error) {
     await place.remove();
     throw error;
@@ -96,8 +94,8 @@ interface Copy {
   readonly place: ScrubPlace;
 }
 
-/** Writes the copy, tells what became of rows, and reads the copy back. */
-async function write(run: RunContext, journal: Journal, prepared: Prepared, copy: Copy): Promise<void> {
+/** Writes the copy, tells what became of rows, and reads the copy back. Gives what is known of the copy as a whole. */
+async function write(run: RunContext, journal: Journal, prepared: Prepared, copy: Copy): Promise<ObjectInfo> {
   const { backup, plan } = prepared;
   const { archive } = backup;
   const content = new ScrubContent(run, archive, plan);
@@ -113,19 +111,10 @@ async function write(run: RunContext, journal: Journal, prepared: Prepared, copy
     requests: requestEvidence(plan, content.tally),
     large_objects: largeObjectEvidence(plan, content.tally, content.largeObjects.count),
   });
-  await journal.phase("reading copy back", async () => {
+  return await journal.phase("reading copy back", async () => {
     run.onEvent({ type: "size", tables: content.tables.length, bytes: copy.place.size });
-    const { archive: written, at } = await openCopy(run, copy);
-    await readBack(run, written, content);
-    checkNotYounger(at, backup.snapshot.at);
+    return await readBack(run, copy.place, content, { keys: copy.encryption?.keys, original: backup.snapshot.at });
   });
-}
-
-async function openCopy(run: RunContext, { place, encryption }: Copy): Promise<{ archive: Archive; at: Date }> {
-  const object = await place.store.open(place.key ?? "");
-  const { signal } = run;
-  const archive = await openArchive(object, { signal, ...(encryption === null ? {} : { keys: encryption.keys }) });
-  return { archive, at: snapshotTime(archive.header, object.info, run.settings.source, run.now()).at };
 }
 
 /** From here on the original goes: what fails after it was replaced leaves the copy in its place, and says so. */
@@ -133,35 +122,31 @@ async function replace(
   run: RunContext,
   journal: Journal,
   place: ScrubPlace,
-  { original, labels, shape, encryption }: Omit<Copy, "place"> & { original: ObjectInfo; labels: CopyLabels },
+  { original, labels, evidence }: { original: ObjectInfo; labels: CopyLabels; evidence: ScrubEvidence },
 ): Promise<void> {
   await journal.phase("replacing original", async () => {
     const { store } = place;
     const placed = await putInPlace(run, store, place.put[0]!, original, labels);
-    const evidence = {
-      ...scrubEvidence(place, `${store.url}${placed.key}`, shape, encryption),
-      version: placed.version ?? placed.etag,
-      replaced: true,
-    };
-    journal.add({ scrub: evidence });
+    const location = `${store.url}${placed.key}`;
+    const replaced = { ...evidence, location, version: placed.version ?? placed.etag, replaced: true };
+    journal.add({ scrub: replaced });
     const removed = await removeOlderVersions(store, placed);
-    journal.add({ scrub: { ...evidence, versions_removed: removed } });
+    journal.add({ scrub: { ...replaced, versions_removed: removed } });
     await place.remove();
   });
 }
 
 function scrubEvidence(
   place: ScrubPlace,
-  location: string,
+  written: ObjectInfo,
   { format, compression }: ScrubShape,
   encryption: Encryption | null,
 ): ScrubEvidence {
-  const [first] = place.put;
-  const sha256 = place.key === null ? null : (first?.sha256 ?? null);
+  const sha256 = place.key === null ? null : (place.put[0]?.sha256 ?? null);
   return {
-    location,
-    version: first?.version ?? first?.etag ?? "",
-    size: place.size,
+    location: place.location,
+    version: written.version ?? written.etag,
+    size: written.size,
     format,
     compression: compression.by,
     encrypted: encryption !== null,

@@ -10,6 +10,7 @@ interface ScrubFlags {
   readonly format?: ScrubFormat;
   readonly compress?: CompressionChoice;
   readonly recipient: readonly string[];
+  readonly passphraseFile?: string;
   readonly unencrypted?: boolean;
   readonly dryRun?: boolean;
 }
@@ -28,6 +29,7 @@ export const registerScrub: Register = (program, io) => {
     )
     .option("--compress <how>", "none, gzip, lz4 or zstd, with :level (otherwise as the backup)", compression)
     .option("--recipient <key>", "encrypt the copy with age for this public key (age1…); repeatable", collect, [])
+    .option("--passphrase-file <file>", "encrypt the copy with age and the passphrase in this file")
     .option("--unencrypted", "leave the copy of an encrypted backup in the clear")
     .option("--dry-run", "read and judge everything, write nothing")
     .addHelpText(
@@ -57,7 +59,7 @@ async function scrub(io: CommandIo, backup: string, flags: ScrubFlags): Promise<
           format: flags.format ?? null,
           compression: flags.compress ?? null,
           recipients: flags.recipient,
-          passphrase: null,
+          passphraseFile: flags.passphraseFile ?? null,
           unencrypted: flags.unencrypted ?? false,
         }),
   );

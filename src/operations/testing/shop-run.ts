@@ -42,6 +42,7 @@ export async function setUpShopRun(
   source: StoreLocation,
   ledger?: StoreLocation,
   policy = shopPolicy,
+  requests = shopRequests,
 ): Promise<ShopRun> {
   const place = await mkdtemp(join(folder, "run-"));
   const ledgerAt = ledger ?? { url: "ledger", baseDirectory: place };
@@ -50,7 +51,7 @@ export async function setUpShopRun(
   for await (const receipt of appendEraseLines(
     store,
     keys,
-    shopRequests.map((line) => JSON.stringify(line)),
+    requests.map((line) => JSON.stringify(line)),
     new Date(),
   ))
     void receipt;
