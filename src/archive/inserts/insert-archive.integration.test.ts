@@ -5,18 +5,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { runRestore } from "../../postgres/run-restore.ts";
+import { Target } from "../../postgres/side-database.ts";
 import {
   dropDatabases,
+  dump,
   ensureRoles,
   fileSource,
   freshName,
   samplePath,
+  serverSettings,
   serverUrl,
   tool,
   tools,
   withConnection,
 } from "../../postgres/testing/real-server.ts";
-import type { Archive } from "../model.ts";
+import type { Archive, TocEntry } from "../model.ts";
 import { openArchive } from "../open-archive.ts";
 import { digests, joined, readAll, walkAll } from "../testing/sources.ts";
 
@@ -65,6 +69,7 @@ describe.skipIf(serverUrl === null || tools === null)(
   () => {
     const database = freshName("inserts");
     const kanji = freshName("inserts_kanji");
+    const made: string[] = [];
     let folder: string;
     let copied: Archive;
 
@@ -89,7 +94,7 @@ describe.skipIf(serverUrl === null || tools === null)(
     });
 
     afterAll(async () => {
-      await dropDatabases([database, kanji]);
+      await dropDatabases([database, kanji, ...made]);
       await rm(folder, { recursive: true, force: true });
     });
 
@@ -195,6 +200,29 @@ describe.skipIf(serverUrl === null || tools === null)(
         expect(statementsOf(archive)).toEqual({ "public.表x": 'COPY public."表x" ("ソ") FROM stdin;\n' });
         expect(await rowsOf(archive)).toEqual(await rowsOf(expected));
       }
+    });
+
+    it("restored by us and by pg_restore, dumped, is the same", async () => {
+      const [ours, theirs] = [freshName("inserts_ours"), freshName("inserts_theirs")];
+      made.push(ours, theirs);
+      const archive = await dumped("restored", "--inserts", "--exclude-table=ins.child");
+      const server = await Target.open(serverSettings(ours));
+      try {
+        await server.preflight(archive.toc);
+        const side = await server.createSide({ run: "test", archive });
+        const tableData = (entry: TocEntry, signal?: AbortSignal) => ({ data: archive.tableData(entry, signal) });
+        await runRestore({ jobs: 2, settings: side.settings, archive, tableData });
+        await side.goLive();
+      } finally {
+        await server.close();
+      }
+      await withConnection("postgres", (connection) =>
+        connection.run(`CREATE DATABASE ${theirs} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'`, "test"),
+      );
+      await tool(tools!.pg_restore, theirs, "--exit-on-error", join(folder, "restored.dump"));
+      const [restored, expected] = [await dump(ours), await dump(theirs)];
+      expect(restored.length).toBeGreaterThan(1_000_000);
+      expect(restored === expected).toBe(true);
     });
 
     it("reading that is ended early leaves the rest alone", async () => {
