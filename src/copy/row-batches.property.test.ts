@@ -16,9 +16,9 @@ async function* cut(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buf
   }
 }
 
-async function collect(bytes: Buffer, columns: number, sizes: readonly number[]): Promise<RowBatch[]> {
+async function collect(bytes: Buffer, columns: number, sizes: readonly number[], inParts = false): Promise<RowBatch[]> {
   const batches: RowBatch[] = [];
-  for await (const batch of rowBatches(cut(bytes, sizes), { table: "t", columns, probes: [] }, kernel))
+  for await (const batch of rowBatches(cut(bytes, sizes), { table: "t", columns, probes: [], inParts }, kernel))
     batches.push(batch);
   return batches;
 }
@@ -128,5 +128,39 @@ describe("row batches", () => {
     expect(row.field(0).toString()).toBe("2");
     expect(row.fieldLength(1)).toBe(long.length);
     await expect(collect(Buffer.from(`2\t${long}\tz\n`), 2, [262_144])).rejects.toMatchObject({ code: "row_too_long" });
+  });
+
+  it("pass such a row on in parts, where nobody looks at its fields, and count it once", async () => {
+    const long = "x".repeat(5 * 1024 * 1024);
+    const text = Buffer.from(`1\ta\n2\t${long}\n3\tb\n4\t${long}\n5\t${long}\n`);
+    for (const sizes of [[256 * 1024, 70_001], [262_144 * 3 + 1], [4096, 1]]) {
+      const batches = await collect(Buffer.concat([text, end]), 2, sizes, true);
+      expect(bytesOf(batches).equals(text)).toBe(true);
+      expect(batches.some((batch) => batch.longRow)).toBe(false);
+      expect(batches.reduce((sum, batch) => sum + batch.rows, 0)).toBe(5);
+      expect(Math.max(...batches.map((batch) => batch.bytes.length))).toBeLessThan(2 * 1024 * 1024);
+      const rows = batches.filter((batch) => batch.rows > 0);
+      expect(rows.reduce((next, batch) => (batch.firstRow === next ? next + batch.rows : -1), 1)).toBe(6);
+    }
+  });
+
+  it.each([
+    [`1\ta\n2\t${"x".repeat(4_000_000)}\tz\n`, "row_too_long", "row 2, byte 4"],
+    [`1\ta\n${"x".repeat(4_000_000)}\n`, "row_too_short", "row 2, byte 4"],
+    [`1\ta\n${"\t".repeat(4_000_000)}\n`, "row_too_long", "row 2, byte 4"],
+    [`1\ta\n2\t${"x".repeat(4_000_000)}`, "data_truncated", "row 2, byte 4"],
+  ])("refuse a long row of the wrong shape, held or not: %#", async (text, code, where) => {
+    for (const inParts of [true, false]) {
+      const refused = expect(collect(Buffer.from(text), 2, [65_536], inParts)).rejects;
+      await refused.toMatchObject({ code, message: expect.stringContaining(where) as string });
+    }
+  });
+
+  it("join the crumbs of a long row", async () => {
+    const text = Buffer.from(`1\t${"x".repeat(3_000_000)}\n`);
+    const [batch] = await collect(Buffer.concat([text, end]), 2, [7]);
+    const slices = [...batch!.longRow!.slices(0, text.length)];
+    expect(slices.length).toBeLessThan(2000);
+    expect(Buffer.concat(slices).equals(text)).toBe(true);
   });
 });

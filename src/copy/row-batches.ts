@@ -2,7 +2,8 @@
  * Cuts a table's COPY text into batches of whole rows and scans each as it is cut. What flows on is bytes with row ends,
  * never an object a row.
  *
- * Invariants: the batches' bytes, joined, are the input up to the `\.` line; a batch never ends inside a row; rows with
+ * Invariants: the batches' bytes, joined, are the input up to the `\.` line; a batch never ends inside a row, but for
+ * the parts of long rows where those are asked for; rows with
  * too few or too many fields, bytes behind `\.` and a missing `\.` are errors, as they are for PostgreSQL's own
  * CopyGetData and NextCopyFrom (copyfromparse.c).
  */
@@ -11,8 +12,9 @@ import { LongRow } from "./long-row.ts";
 import { maxScanBytes, type Probe, type RowKernel, type ScanResult } from "./row-kernel.ts";
 
 export interface RowBatch {
-  /** Whole rows, newlines included; empty for a long row. */
+  /** Whole rows, newlines included; empty for a long row. With `inParts` perhaps a part of one. */
   readonly bytes: Buffer;
+  /** Rows that end in this batch. */
   readonly rows: number;
   /** Offset behind each row's newline. */
   readonly ends: Uint32Array;
@@ -31,8 +33,11 @@ export interface RowLayout {
   readonly columns: number;
   /** Asked of each row; read anew for every batch, so that tag tables may grow meanwhile. */
   readonly probes: readonly Probe[];
+  /** Nobody looks at fields: a row that does not fit a batch comes piece by piece instead of being held. */
+  readonly inParts?: boolean;
 }
 
+const tab = 9;
 const newline = 10;
 /** Bytes fed to the kernel at once; also what is passed on at once. */
 const sliceBytes = 256 * 1024;
@@ -68,6 +73,9 @@ class RowCutter {
   /** Of the carry: pieces, and their bytes, that need not be joined any more. */
   private joined = 0;
   private joinedBytes = 0;
+  /** Of a long row that is passed on in parts: bytes and separators so far. */
+  private passed = 0;
+  private separators = 0;
   private row = 1;
   /** Offset in the table's data of the first byte not yet passed on. */
   private offset = 0;
@@ -83,11 +91,12 @@ class RowCutter {
       this.checkTail(slice);
       return;
     }
-    if (this.carried > longRowBytes) {
+    if (this.passed > 0 || this.carried > longRowBytes) {
       const end = slice.indexOf(newline) + 1;
       this.keep(end === 0 ? slice : slice.subarray(0, end));
+      if (this.layout.inParts) yield* this.passOn();
+      else if (end > 0) yield this.takeLongRow();
       if (end === 0) return;
-      yield this.takeLongRow();
       slice = slice.subarray(end);
     }
     if (this.carried > 0) {
@@ -130,7 +139,7 @@ class RowCutter {
     this.carry.push(bytes);
     this.carried += bytes.length;
     if (this.carry.length - this.joined >= manyPieces) this.joinSmall();
-    if (this.carried > maxRowBytes) {
+    if (this.passed + this.carried > maxRowBytes) {
       throw this.damaged(
         "row_too_wide",
         "the row is larger than the 1 GiB that PostgreSQL accepts",
@@ -176,6 +185,31 @@ class RowCutter {
     }
     this.offset += longRow.length;
     return { bytes: Buffer.alloc(0), rows: 1, ends: noNumbers, candidates: noNumbers, firstRow: this.row++, longRow };
+  }
+
+  /** What is there of a long row. The part with its newline counts as the row. */
+  private *passOn(): Generator<RowBatch> {
+    const parts = this.carry;
+    this.drop();
+    for (const bytes of parts) {
+      this.passed += bytes.length;
+      for (let at = bytes.indexOf(tab); at >= 0 && this.separators < this.layout.columns; ) {
+        this.separators++;
+        at = bytes.indexOf(tab, at + 1);
+      }
+      const part = { bytes, ends: noNumbers, candidates: noNumbers, firstRow: this.row, longRow: null };
+      if (bytes.at(-1) !== newline) {
+        yield { ...part, rows: 0 };
+        continue;
+      }
+      const fields = this.separators + 1;
+      if (fields !== this.layout.columns) throw this.wrongShape(fields < this.layout.columns ? "short" : "long");
+      this.offset += this.passed;
+      this.row++;
+      this.passed = 0;
+      this.separators = 0;
+      yield { ...part, rows: 1, ends: Uint32Array.of(bytes.length) };
+    }
   }
 
   /** Behind `\.` pg_dump writes empty lines only. */

@@ -1,4 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { openArchive } from "../archive/open-archive.ts";
 import { DumpedObjects } from "./dumped-objects.ts";
 import { oidOf, textsOf } from "./large-objects.ts";
 import type { ErasurePlan } from "./plan.ts";
@@ -66,6 +68,24 @@ describe("OIDs", () => {
     expect(DumpedObjects.of([])?.size).toBe(0);
   });
 });
+
+it.each(["pg15-gzip", "pg15-pipe", "extra-pg16-zstd", "extra-pg17-Z0", "extra-pg18-zstd", "extra-pg19rc1-stats"])(
+  "a dump names its large objects: %s",
+  async (name) => {
+    const bytes = await readFile(new URL(`../../fixtures/archives/${name}.dump`, import.meta.url));
+    const read = async function* (start: number, end = bytes.length) {
+      yield bytes.subarray(start, end);
+    };
+    const { toc } = await openArchive({ size: bytes.length, read });
+    const objects = DumpedObjects.of(toc)!;
+    expect([objects.size, objects.has(100001), objects.has(100002), objects.has(4_000_000_000)]).toEqual([
+      4,
+      true,
+      true,
+      true,
+    ]);
+  },
+);
 
 describe("large objects", () => {
   it("go with their row, and stay where another row refers to them", async () => {

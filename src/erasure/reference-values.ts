@@ -5,7 +5,7 @@ import type { RowView } from "./row-view.ts";
 import type { TablePlan } from "./table-plan.ts";
 
 /** Bytes of a value by which rows are referred to, at most: an index holds far less, the scan kernel twice as much. */
-const longestKey = 1024 * 1024;
+export const longestKey = 1024 * 1024;
 
 /** What a row refers to by these fields; `null` when that is nothing: MATCH SIMPLE, a NULL in any column. */
 export function referringValues(row: RowView, fields: readonly number[]): readonly Buffer[] | null {

@@ -33,7 +33,8 @@ export async function* sanitiseRows(
 ): AsyncGenerator<Buffer> {
   const { probes, meanings } = plan.matcher.probeSet(table);
   const filter = new RowFilter(table, meanings, plan, tally);
-  const layout = { table: table.label, columns: table.columns.length, probes };
+  const inParts = probes.length === 0 && !filter.followsReferences;
+  const layout = { table: table.label, columns: table.columns.length, probes, inParts };
   for await (const batch of rowBatches(data, layout, plan.matcher.kernel)) {
     throwIfAborted(signal);
     const bytes = filter.pass(batch);
@@ -67,6 +68,10 @@ class RowFilter {
     this.counts = tally.table(table.dumpId);
     const { dumpedObjects } = plan;
     this.references = table.references.length > 0 && dumpedObjects ? tally.referenced(dumpedObjects) : null;
+  }
+
+  get followsReferences(): boolean {
+    return this.references !== null;
   }
 
   /** The bytes of a batch that stay. */

@@ -8,12 +8,14 @@
  *
  * Invariant: only counts leave this file.
  */
+import type { LongRow } from "../copy/long-row.ts";
 import { type RowBatch, rowBatches } from "../copy/row-batches.ts";
 import { candidateWords, type Probe } from "../copy/row-kernel.ts";
 import { lookup } from "../erasure/examine.ts";
 import type { RequestView } from "../erasure/outcome.ts";
 import { outcomeBehindParent, outcomeOf } from "../erasure/outcome.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
+import { longestKey } from "../erasure/reference-values.ts";
 import type { EdgeColumns, KeyColumn, TablePlan } from "../erasure/table-plan.ts";
 import type { ServerConnection } from "./connection.ts";
 import { CopyOut } from "./copy-out.ts";
@@ -101,7 +103,7 @@ class RowCount {
   add(batch: RowBatch): void {
     this.values += batch.rows * (this.query.keys.length + this.query.edges.length);
     if (batch.longRow) {
-      this.look(this.decode(Buffer.concat([...batch.longRow.slices(0, batch.longRow.length - 1)])));
+      this.look(this.longLine(batch.longRow));
       return;
     }
     if (this.values < fullyChecked || this.batches++ % sampled === 0) {
@@ -111,6 +113,14 @@ class RowCount {
     for (let at = 0; at < batch.candidates.length; at += candidateWords) {
       this.look(this.decode(batch.bytes.subarray(batch.candidates[at + 1]!, batch.candidates[at + 2]! - 1)));
     }
+  }
+
+  /** A value longer than any identifier or key can be found nowhere: as good as NULL, and far shorter. */
+  private longLine(row: LongRow): string {
+    const fields = Array.from({ length: row.fields }, (_, field) =>
+      row.fieldLength(field) > longestKey ? "\\N" : this.decode(row.field(field)),
+    );
+    return fields.join("\t");
   }
 
   private decode(bytes: Buffer): string {
