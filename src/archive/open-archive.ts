@@ -6,14 +6,13 @@
  * file for a script.
  */
 
-import type { ArchiveDamaged } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { Expansion } from "./compression/expansion.ts";
 import { CustomArchive } from "./custom/custom-reader.ts";
-import { unsupported } from "./damage.ts";
 import { openTar } from "./files/open-tar.ts";
 import { withCopyRows } from "./inserts/insert-archive.ts";
 import type { Archive, ByteSource, OpenOptions } from "./model.ts";
+import { openScript } from "./plain/open-script.ts";
 import { type Contents, readContents } from "./toc/read-contents.ts";
 import { releaseSource } from "./wrapped/sequential-source.ts";
 import { type Unwrapped, unwrap } from "./wrapped/unwrap.ts";
@@ -28,10 +27,25 @@ export async function openArchive(stored: ByteSource, options: OpenOptions = {})
   const expansion = new Expansion(options.maxExpansion);
   const inside = await unwrap(stored, options, expansion);
   try {
-    return await withCopyRows(await archiveIn(inside, options, expansion), options.signal);
+    const archive = await withCopyRows(await archiveIn(inside, options, expansion), options.signal);
+    sources.set(archive, inside.source);
+    return archive;
   } catch (error) {
     await releaseSource(inside.source);
     throw error;
+  }
+}
+
+const sources = new WeakMap<Archive, ByteSource>();
+
+/**
+ * Ends what an archive keeps open between reads: the decoder of a compressed file with its socket or file. To be called by
+ * who has no more to read; whoever reads all the same begins the file again.
+ */
+export async function closeArchive(archive: Archive): Promise<void> {
+  const source = sources.get(archive);
+  if (source !== undefined) {
+    await releaseSource(source);
   }
 }
 
@@ -43,7 +57,7 @@ async function archiveIn(inside: Unwrapped, options: OpenOptions, expansion: Exp
     case "tar":
       return await openTar(source, { wrapping, limit: expansion.limit(), signal: options.signal });
     case "script":
-      throw notYet("a plain SQL script", "make the backup with pg_dump -Fc");
+      return await openScript(source, options, wrapping);
   }
 }
 
@@ -54,8 +68,4 @@ async function contentsOf(source: ByteSource, signal: AbortSignal | undefined): 
   } finally {
     await reader.close();
   }
-}
-
-function notYet(what: string, hint: string): ArchiveDamaged {
-  return unsupported("unsupported_format", `not a custom-format archive: ${what}`, hint);
 }

@@ -1,4 +1,5 @@
 /** What lies in the bucket: each backup with its age, its format, and whether it may be restored. */
+import { closeArchive } from "../archive/open-archive.ts";
 import { SanitizeError } from "../errors.ts";
 import type { ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
@@ -47,6 +48,8 @@ async function describe(store: ObjectStore, listed: ListedBackup, run: RunContex
       run.signal,
     );
     const { header } = archive;
+    // one open file for each backup that was listed would be too many
+    await closeArchive(archive);
     const snapshot = snapshotTime(header, object.info, run.settings.source, now);
     const known = {
       ...base,

@@ -2,8 +2,8 @@ import { gzipSync } from "node:zlib";
 import { beforeAll, describe, expect, it } from "vitest";
 import { zstdImplementation } from "../compression/zstd.ts";
 import { writeCustomArchive } from "../custom/custom-writer.ts";
-import type { Archive, OpenOptions } from "../model.ts";
-import { openArchive } from "../open-archive.ts";
+import type { Archive, ByteSource, OpenOptions } from "../model.ts";
+import { closeArchive, openArchive } from "../open-archive.ts";
 import { ageKeys, filtered, haveCommands } from "../testing/commands.ts";
 import {
   digests,
@@ -20,6 +20,8 @@ import { ageEncrypt } from "./age-write.ts";
 const native = zstdImplementation() === "native";
 const custom = sampleBytes("pg15-gzip.dump");
 const piped = sampleBytes("pg15-pipe.dump");
+
+const MIB = 1024 * 1024;
 
 let recipient = "";
 let options: OpenOptions = {};
@@ -44,17 +46,18 @@ describe.skipIf(!haveCommands("gzip", "lz4", "zstd", "age") || !native)(
     const wrap = (bytes: Buffer, by: string): Buffer =>
       by === "age" ? filtered(bytes, "age", "-r", recipient) : filtered(bytes, by, "-c");
 
-    it.each([
-      ["gzip"],
-      ["lz4"],
-      ["zstd"],
-      ["age"],
-      ["age", "gzip"],
-      ["zstd", "age"],
-      ["age", "zstd", "lz4"],
-      ["gzip", "gzip", "age", "lz4"],
-    ])("%s %s %s %s: is read as the archive itself, in one pass and by requests", async (...wrapping) => {
-      const layers = wrapping.filter((layer) => layer !== undefined);
+    it.each(
+      [
+        ["gzip"],
+        ["lz4"],
+        ["zstd"],
+        ["age"],
+        ["age", "gzip"],
+        ["zstd", "age"],
+        ["age", "zstd", "lz4"],
+        ["gzip", "gzip", "age", "lz4"],
+      ].map((layers) => [layers.join(" around "), layers] as const),
+    )("%s: is read as the archive itself, in one pass and by requests", async (_name, layers) => {
       for (const plain of [custom, piped]) {
         const archive = await open(layers.toReversed().reduce(wrap, plain));
         expect(archive.wrapping).toEqual(layers);
@@ -92,6 +95,32 @@ describe("a wrapped archive", () => {
       // Once to see what it is, once to see what is in it.
       expect(source.ranges.length).toBe(2);
     }
+  });
+
+  it("keeps its file open between reads, until it is closed or could not be opened", async () => {
+    let open = 0;
+    const watched = (bytes: Buffer): ByteSource => ({
+      size: bytes.length,
+      async *read(start, end = bytes.length) {
+        open++;
+        try {
+          yield* pieces(bytes.subarray(start, end), 65_536);
+        } finally {
+          open--;
+        }
+      },
+    });
+    const rows = Buffer.from(Array.from({ length: 4 * MIB }, (_, at) => (at * 7919) >>> 6));
+    const stored = gzipSync(await joined(writeCustomArchive(smallArchive({ t: rows }))), { level: 0 });
+    const archive = await openArchive(watched(stored));
+    expect(open).toBe(1);
+    await closeArchive(archive);
+    expect(open).toBe(0);
+    expect((await walkAll(archive)).get("public.t")?.equals(rows)).toBe(true);
+    expect(open).toBe(0);
+    const page = Buffer.concat([Buffer.from("<html>"), rows]);
+    await expect(openArchive(watched(gzipSync(page, { level: 0 })))).rejects.toThrow(/HTML/);
+    expect(open).toBe(0);
   });
 
   it("five layers deep is refused, four are read", async () => {
@@ -135,7 +164,6 @@ describe("a wrapped archive", () => {
 });
 
 describe("a bomb", () => {
-  const MIB = 1024 * 1024;
   async function* zeros(): AsyncGenerator<Buffer, void, undefined> {
     const block = Buffer.alloc(MIB);
     for (let at = 0; at < 300; at++) {
