@@ -16,7 +16,7 @@ import type { CopyOptions, ObjectInfo } from "./contract.ts";
 import { objectChanged } from "./pinned.ts";
 import { failureAt, type S3Connection } from "./s3-client.ts";
 import { attemptsOf, s3CodeOf, statusOf } from "./s3-errors.ts";
-import { ensureTags, headOrNull, infoOf, isOurs, tagging, WRITE_ID } from "./s3-head.ts";
+import { headOrNull, infoOf, isOurs, tagging, WRITE_ID, withTags } from "./s3-head.ts";
 import { MAX_PARTS, type PartSource, PartsUpload } from "./s3-parts.ts";
 import { pinnedObject } from "./s3-read.ts";
 import { uploadStream } from "./s3-upload.ts";
@@ -70,8 +70,7 @@ export async function copyObject(
   if (from.version === null && from.key !== to) {
     await checkSource(copy);
   }
-  await ensureTags(connection, to, head, tags);
-  return infoOf(to, head);
+  return infoOf(to, await withTags(connection, to, head, tags));
 }
 
 /** Whether it was copied: not, when the target is not as the condition says. */

@@ -2,6 +2,7 @@
 
 import { HeadObjectCommand, type HeadObjectCommandOutput, PutObjectTaggingCommand } from "@aws-sdk/client-s3";
 import type { ObjectInfo } from "./contract.ts";
+import { objectChanged } from "./pinned.ts";
 import { failureAt, type S3Connection } from "./s3-client.ts";
 import { statusOf } from "./s3-errors.ts";
 
@@ -63,24 +64,33 @@ export function tagging(tags: Readonly<Record<string, string>> | undefined): { T
   return pairs.length === 0 ? {} : { Tagging: pairs.join("&") };
 }
 
-/** Sets the tags where the service did not take them with the object: Ceph ignores them on parts and copies. */
-export async function ensureTags(
+/**
+ * Sets the tags where the service did not take them with the object: Ceph ignores them on parts and copies.
+ * @returns the head as it is then: Ceph changes the time of an object that is tagged.
+ */
+export async function withTags(
   connection: S3Connection,
   key: string,
   head: HeadObjectCommandOutput,
   tags: Readonly<Record<string, string>> = {},
-): Promise<void> {
+): Promise<HeadObjectCommandOutput> {
   const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
   if (TagSet.length === 0 || head.TagCount === TagSet.length) {
-    return;
+    return head;
   }
+  const version = versionOf(head.VersionId);
   const command = new PutObjectTaggingCommand({
     Bucket: connection.bucket,
     Key: connection.prefix + key,
     Tagging: { TagSet },
-    ...versionId(versionOf(head.VersionId)),
+    ...versionId(version),
   });
   await connection.calls.send(command).catch((error: unknown) => {
     throw failureAt(connection, "tagging", key, error);
   });
+  const tagged = await headOrNull(connection, key, version);
+  if (tagged === null || tagged.ETag !== head.ETag) {
+    throw objectChanged(connection.url, key);
+  }
+  return tagged;
 }

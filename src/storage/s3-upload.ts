@@ -19,7 +19,7 @@ import { cutIntoParts, partBytes } from "./parts.ts";
 import { alreadyThere, bytesOfHead, objectChanged } from "./pinned.ts";
 import { failureAt, type S3Connection } from "./s3-client.ts";
 import { s3CodeOf, statusOf } from "./s3-errors.ts";
-import { ensureTags, headOrNull, infoOf, isOurs, tagging, WRITE_ID } from "./s3-head.ts";
+import { headOrNull, infoOf, isOurs, tagging, WRITE_ID, withTags } from "./s3-head.ts";
 import { PartsUpload } from "./s3-parts.ts";
 import { type Condition, conditionsOf, putOnCondition, type WriteDetails } from "./s3-write.ts";
 
@@ -54,8 +54,7 @@ export async function uploadStream(
     lateHead === undefined ? await uploadBySdk(target, bytes) : await uploadWithHead(target, bytes, lateHead);
   const head = await headOrNull(connection, key, version);
   checkWritten(target, head, hashed.size + (lateHead?.length ?? 0));
-  await ensureTags(connection, key, head, tags);
-  return { ...infoOf(key, head), sha256: hashed.digest() };
+  return { ...infoOf(key, await withTags(connection, key, head, tags)), sha256: hashed.digest() };
 }
 
 interface Target {

@@ -13,7 +13,7 @@ import { lateHeadContract } from "./late-head.contract.ts";
 import { connectS3 } from "./s3-client.ts";
 import { copyObject } from "./s3-copy.ts";
 import { streamContract } from "./streams.contract.ts";
-import { bytesOf, once, readAll } from "./testing/bodies.ts";
+import { bytesOf, once, pieces, readAll } from "./testing/bodies.ts";
 import { TestBucket } from "./testing/s3-bucket.ts";
 
 const s3 = testServers().s3;
@@ -113,6 +113,18 @@ describe.skipIf(s3 === null)("S3 with versions", () => {
     await bucket.remove();
   });
 
+  test("a service that judges no conditions is found out, not believed", async () => {
+    const bucket = await TestBucket.create(server, "versioned");
+    const store = await bucket.open();
+    await store.createIfAbsent("head", bytesOf("1"));
+    const etag = (await store.get("head"))?.etag ?? "";
+    const outcome = await store.replaceIf("head", bytesOf("2"), etag).catch((error: SourceFailed) => error.code);
+    expect(["replaced", "conditions_ignored"]).toContain(outcome);
+    expect((await store.get("head"))?.bytes.toString()).toBe(outcome === "replaced" ? "2" : "1");
+    store.close();
+    await bucket.remove();
+  });
+
   test("retention and legal hold: a removal is refused, and says until when", async () => {
     const bucket = await TestBucket.create(server, "lockable");
     const store = await bucket.open();
@@ -185,6 +197,10 @@ describe.skipIf(s3 === null)("S3 copies", () => {
       expect(sha256(await readAll((await secret.open(to)).read(0)))).toBe(sha256(content));
       await expect(store.get(to)).rejects.toThrow(SourceFailed);
     }
+    const head = { length: 100, bytes: () => content.subarray(0, 100) };
+    await secret.upload("secret-3", pieces(Buffer.concat([content, content]).subarray(100), 1_000_000), { head });
+    const stored = await readAll((await secret.open("secret-3")).read(0));
+    expect(sha256(stored)).toBe(sha256(Buffer.concat([content, content])));
     connection.close();
     secret.close();
     await rm(directory, { recursive: true });

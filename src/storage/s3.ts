@@ -120,6 +120,13 @@ class S3Store implements ObjectStore {
         return "replaced";
       }
     }
+    if (etag !== null && (await this.head(key))?.etag === etag) {
+      // Ceph 16 judges a condition by the version to come: none ever holds, and "only if absent" always does.
+      throw new SourceFailed(`the service refused to replace ${this.url}${key} as it was seen, though it is still so`, {
+        code: "conditions_ignored",
+        hint: "it does not judge conditions in a bucket that keeps versions: use a bucket without versions",
+      });
+    }
     return "changed";
   }
 
