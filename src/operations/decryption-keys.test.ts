@@ -1,10 +1,14 @@
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "../errors.ts";
+import { openStore } from "../storage/open-store.ts";
 import { decryptionKeys } from "./decryption-keys.ts";
-import type { SourceSettings } from "./settings.ts";
+import { openPlace } from "./open-backup.ts";
+import type { Settings, SourceSettings } from "./settings.ts";
 
 const identity = `AGE-SECRET-KEY-1${"Q".repeat(58)}`;
 const source: SourceSettings = { location: { url: "b", baseDirectory: "/" }, region: null, timezone: null };
@@ -36,6 +40,24 @@ describe("keys of encrypted backups", () => {
     });
     const agePassphraseFile = await file(" correct horse \n");
     expect((await decryptionKeys({ ...source, agePassphraseFile })).passphrase).toBe(" correct horse ");
+  });
+
+  it("a backup that is encrypted is opened with what the settings name, and refused without", async () => {
+    const fixtures = fileURLToPath(new URL("../../fixtures/archives/", import.meta.url));
+    const key = await generateX25519Identity();
+    const encrypter = new Encrypter();
+    encrypter.addRecipient(await identityToRecipient(key));
+    await writeFile(join(folder, "a.dump"), await encrypter.encrypt(await readFile(join(fixtures, "pg15-gzip.dump"))));
+    const store = await openStore({ url: folder, baseDirectory: folder });
+    const place = { store, key: "a.dump", kind: "object" } as const;
+    const { signal } = new AbortController();
+    const open = (from: SourceSettings) =>
+      openPlace(place, { source: from, limits: { maxBackupAge: 1, jobs: 1 } } as Settings, signal);
+    const { archive } = await open({ ...source, ageIdentityFile: await file(`${key}\n`) });
+    expect(archive.wrapping).toEqual(["age"]);
+    await expect(open(source)).rejects.toMatchObject({ exitCode: 2 });
+    const unreadable = open({ ...source, ageIdentityFile: await file(`${key}\n`, 0o644) });
+    await expect(unreadable).rejects.toMatchObject({ code: "age_key_mode" });
   });
 
   it.each([
