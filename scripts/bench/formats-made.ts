@@ -1,6 +1,6 @@
 /** One database in every form that is measured: written by this project's writers, compressed by the stock commands. */
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -17,10 +17,9 @@ import { measure } from "./measure.ts";
 /** A backup, and what to compare its reading with. */
 export interface StoredForm {
   readonly name: string;
-  /** What the program opens. */
-  readonly opened: string;
-  /** Whose size is told. */
-  readonly measured: string;
+  /** What the program opens: a file, or a directory archive. */
+  readonly path: string;
+  readonly storedBytes: number;
   /** A decompressor and its arguments, writing the same content to its output; `null` where nothing is compressed. */
   readonly stock: readonly [string, ...string[]] | null;
 }
@@ -51,51 +50,44 @@ export async function* makeArchives(
     const archive = archiveOf(compression, entries);
     const custom = join(folder, "custom.dump");
     await writeCustomArchiveFile(custom, archive);
-    yield { name: `custom, ${compression}`, opened: custom, measured: custom, stock };
+    yield await stored(`custom, ${compression}`, custom, stock);
     await rm(custom);
-    const tar = await tarOfDirectory(folder, archive);
-    yield { name: `directory as tar, ${compression}`, opened: tar, measured: tar, stock };
+    const directory = join(folder, "directory");
+    await mkdir(directory);
+    await writeDirectory(archive, (name, body) => write(join(directory, name), body));
+    yield await stored(`directory, ${compression}`, directory, stock);
+    const tar = `${directory}.tar`;
+    await measure("tar", ["-cf", tar, "-C", directory, "."]);
+    await rm(directory, { recursive: true });
+    yield await stored(`directory as tar, ${compression}`, tar, stock);
     await rm(tar);
   }
   const inserts = join(folder, "inserts.dump");
   await writeCustomArchiveFile(inserts, archiveOf("none", entries.map(withInserts)));
-  yield { name: "custom, none, INSERT", opened: inserts, measured: inserts, stock: null };
+  yield await stored("custom, none, INSERT", inserts, null);
   await rm(inserts);
-  yield* whole(join(folder, "custom.dump"), "custom, none", async (path) => {
-    await writeCustomArchiveFile(path, archiveOf("none", entries));
-  });
+  const plain = join(folder, "custom.dump");
+  await writeCustomArchiveFile(plain, archiveOf("none", entries));
+  yield* withinPackings("custom, none", plain);
 }
 
-/** A file as it is, then within each packing. */
-async function* whole(
-  path: string,
-  name: string,
-  make: (path: string) => Promise<void>,
-  also = false,
-): AsyncGenerator<StoredForm> {
-  await make(path);
-  if (also) yield { name, opened: path, measured: path, stock: null };
+/** The file within each packing. */
+async function* withinPackings(name: string, path: string): AsyncGenerator<StoredForm> {
   for (const packing of packings) {
     const packed = await pack(packing, path);
-    const stock = unpacking(packing, path);
-    yield { name: `${name}, .${commands[packing].suffix}`, opened: packed, measured: packed, stock };
+    yield await stored(`${name}, .${commands[packing].suffix}`, packed, unpacking(packing, path));
     await rm(packed);
   }
-  await rm(path);
+}
+
+async function stored(name: string, path: string, stock: StoredForm["stock"]): Promise<StoredForm> {
+  const files = (await stat(path)).isDirectory() ? (await readdir(path)).map((file) => join(path, file)) : [path];
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return { name, path, storedBytes: sizes.reduce((sum, size) => sum + size, 0), stock };
 }
 
 async function write(path: string, bytes: AsyncIterable<Buffer>): Promise<void> {
   await pipeline(Readable.from(bytes), createWriteStream(path));
-}
-
-async function tarOfDirectory(folder: string, archive: ArchiveToWrite): Promise<string> {
-  const directory = join(folder, "directory");
-  await mkdir(directory);
-  await writeDirectory(archive, (name, body) => write(join(directory, name), body));
-  const tar = `${directory}.tar`;
-  await measure("tar", ["-cf", tar, "-C", directory, "."]);
-  await rm(directory, { recursive: true });
-  return tar;
 }
 
 function archiveOf(compression: ArchiveCompression, entries: readonly EntryToWrite[]): ArchiveToWrite {

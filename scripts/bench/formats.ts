@@ -82,7 +82,7 @@ async function measureForm(program: Program, form: StoredForm, runs: number): Pr
   });
   return {
     name: form.name,
-    storedMb: (await stat(form.measured)).size / 1e6,
+    storedMb: form.storedBytes / 1e6,
     copyMb: bytes / 1e6,
     ours: middle(ours),
     stock: stock.length === 0 ? null : middle(stock),
@@ -139,9 +139,12 @@ async function reading(program: Program, form: StoredForm): Promise<() => Promis
   };
   const policy = await program.loadPolicy(policyText, "policy.yaml");
   return async () => {
-    const store = program.openFolder(dirname(form.opened));
+    const directory = (await stat(form.path)).isDirectory();
+    const store = program.openFolder(directory ? form.path : dirname(form.path));
     try {
-      const archive = await program.openArchive(await store.open(basename(form.opened)));
+      const archive = directory
+        ? await program.openArchiveFiles((await program.directoryFiles(store, "", signal)).files)
+        : await program.openArchive(await store.open(basename(form.path)));
       const coverage = await program.coverPolicy(policy, archive, {
         timezone: "UTC",
         parseCopy: program.parseCopyStatement,
@@ -162,6 +165,7 @@ async function reading(program: Program, form: StoredForm): Promise<() => Promis
           for await (const kept of program.sanitisedTable(archive, entry, plan, tally, signal)) bytes += kept.length;
         }
       });
+      await program.closeArchive(archive);
       return { bytes, pace };
     } finally {
       store.close();
@@ -174,8 +178,10 @@ type Program = Awaited<ReturnType<typeof builtProgram>>;
 async function builtProgram() {
   const part = async <T>(name: string): Promise<T> =>
     (await import(new URL(`../../dist/${name}.js`, import.meta.url).href)) as T;
-  const [open, folder, load, coverage, statement, plan, tally, table] = await Promise.all([
+  const [open, openFiles, files, folder, load, coverage, statement, plan, tally, table] = await Promise.all([
     part<typeof import("../../src/archive/open-archive.ts")>("archive/open-archive"),
+    part<typeof import("../../src/archive/open-files.ts")>("archive/open-files"),
+    part<typeof import("../../src/operations/directory-files.ts")>("operations/directory-files"),
     part<typeof import("../../src/storage/folder.ts")>("storage/folder"),
     part<typeof import("../../src/policy/load.ts")>("policy/load"),
     part<typeof import("../../src/policy/coverage.ts")>("policy/coverage"),
@@ -184,7 +190,18 @@ async function builtProgram() {
     part<typeof import("../../src/erasure/tally.ts")>("erasure/tally"),
     part<typeof import("../../src/operations/restore-table.ts")>("operations/restore-table"),
   ]);
-  return { ...open, ...folder, ...load, ...coverage, ...statement, ...plan, ...tally, ...table };
+  return {
+    ...open,
+    ...openFiles,
+    ...files,
+    ...folder,
+    ...load,
+    ...coverage,
+    ...statement,
+    ...plan,
+    ...tally,
+    ...table,
+  };
 }
 
 /** The line above the results. */
