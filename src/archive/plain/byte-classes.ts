@@ -1,0 +1,59 @@
+/**
+ * What single bytes mean to a lexer that stands outside of literals and comments. Mirrors the start conditions of
+ * psqlscan.l of PostgreSQL 18: everything but these bytes is passed over.
+ */
+
+export const PLAIN = 0;
+export const WORD = 1;
+export const QUOTE = 2;
+export const NAME_QUOTE = 3;
+export const DOLLAR = 4;
+export const DASH = 5;
+export const SLASH = 6;
+export const SEMICOLON = 7;
+export const OPEN = 8;
+export const CLOSE = 9;
+export const BACKSLASH = 10;
+/** The byte behind it belongs to the same character whatever it looks like. */
+export const LEAD = 11;
+
+const MARKS: ReadonlyArray<readonly [string, number]> = [
+  ["'", QUOTE],
+  ['"', NAME_QUOTE],
+  ["$", DOLLAR],
+  ["-", DASH],
+  ["/", SLASH],
+  [";", SEMICOLON],
+  ["(", OPEN],
+  [")", CLOSE],
+  ["\\", BACKSLASH],
+];
+
+/** Classes by byte. With `words` letters count too: where keywords matter. `leads`: see toc/lead-bytes.ts. */
+export function byteClasses(words: boolean, leads: Uint8Array | null): Uint8Array {
+  const classes = new Uint8Array(256);
+  if (words) for (let byte = 0; byte < 256; byte++) if (startsWord(byte)) classes[byte] = WORD;
+  for (const [mark, code] of MARKS) classes[mark.charCodeAt(0)] = code;
+  leads?.forEach((lead, byte) => {
+    if (lead === 1) classes[byte] = LEAD;
+  });
+  return classes;
+}
+
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || (byte >= 9 && byte <= 13);
+}
+
+function startsWord(byte: number): boolean {
+  return (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x5f || byte >= 0x80;
+}
+
+/** Letters, digits, `_` and all that is not ASCII. */
+export function isTagByte(byte: number): boolean {
+  return startsWord(byte) || (byte >= 0x30 && byte <= 0x39);
+}
+
+/** The same and `$`: what may stand in a name without quotes. */
+export function isWordByte(byte: number): boolean {
+  return isTagByte(byte) || byte === 0x24;
+}
