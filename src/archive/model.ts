@@ -66,6 +66,8 @@ export interface LocalTime {
   readonly second: number;
   /** What the dumping machine said of daylight saving time; a hint only. */
   readonly isDst: boolean | null;
+  /** Minutes east of UTC, where the file says so: scripts may, archives do not. */
+  readonly utcOffset?: number;
 }
 
 export interface ArchiveHeader {

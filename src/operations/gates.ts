@@ -2,7 +2,7 @@
  * Who may pass: the backup's age and region, the target's region and transport. Each refusal has its own exit code.
  * DESIGN §2.6, ERASURE.md §1 rows 14 and 18 to 24.
  */
-import type { ArchiveHeader } from "../archive/model.ts";
+import type { ArchiveHeader, LocalTime } from "../archive/model.ts";
 import { earliestInstant } from "../erasure/zoned-time.ts";
 import { BackupRefused, TargetRefused, UsageError } from "../errors.ts";
 import type { ObjectInfo, ObjectStore } from "../storage/contract.ts";
@@ -23,6 +23,12 @@ export interface SnapshotTime {
 /** User metadata that carries a snapshot's true time through copies. */
 const snapshotMetadata = "snapshot-at";
 
+/** The earliest instant, in milliseconds, that a dump's clock can mean; exact where it says its distance to UTC. */
+function headerInstant(clock: LocalTime, zone: string | null): number {
+  if (clock.utcOffset !== undefined) return earliestInstant(clock, "UTC") - clock.utcOffset * 60_000;
+  return zone === null ? earliestInstant(clock, "UTC") - furthestAhead : earliestInstant(clock, zone);
+}
+
 /** The oldest instant that anything known of the backup gives for its snapshot. @throws BackupRefused. */
 export function snapshotTime(
   header: ArchiveHeader,
@@ -32,11 +38,7 @@ export function snapshotTime(
 ): SnapshotTime {
   const candidates: SnapshotTime[] = [{ at: object.lastModified, evidence: "last modified" }];
   if (header.createdAt !== null) {
-    const zone = source.timezone;
-    const local =
-      zone === null
-        ? earliestInstant(header.createdAt, "UTC") - furthestAhead
-        : earliestInstant(header.createdAt, zone);
+    const local = headerInstant(header.createdAt, source.timezone);
     candidates.push({ at: new Date(local), evidence: "archive header" });
   }
   const recorded = object.metadata[snapshotMetadata];

@@ -82,7 +82,8 @@ export function headerClock(
   snapshot: SnapshotTime,
   timezone: string | null,
 ): { readonly clock: LocalTime; readonly zone: string | null } {
-  if (header.createdAt !== null && snapshot.evidence === "archive header") {
+  // A clock that says its zone is turned into one that need not: archives cannot say it.
+  if (header.createdAt !== null && header.createdAt.utcOffset === undefined && snapshot.evidence === "archive header") {
     return { clock: header.createdAt, zone: timezone };
   }
   const zone = timezone ?? "UTC";
