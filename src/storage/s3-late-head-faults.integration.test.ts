@@ -11,7 +11,7 @@ import { TestBucket } from "./testing/s3-bucket.ts";
 
 const s3 = testServers().s3;
 const server = s3 as NonNullable<typeof s3>;
-const LIMITS = { idleTimeoutMs: 2000, maxAttempts: 3 };
+const LIMITS = { idleTimeoutMs: 20_000, maxAttempts: 3 };
 const PART = 16 * 1024 * 1024;
 
 describe.skipIf(s3 === null)("late heads through a failing network", () => {
