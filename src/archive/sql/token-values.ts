@@ -26,9 +26,6 @@ export function literalValue(text: string, backslashes: boolean): string | null 
     case "E":
     case "e":
       return escaped(text.slice(2, -1));
-    case "N":
-    case "n":
-      return text.slice(2, -1).replaceAll("''", "'");
     case "U":
     case "u":
       return unicodeEscapes(text.slice(3, -1).replaceAll("''", "'"));

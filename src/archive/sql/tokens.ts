@@ -112,11 +112,12 @@ function runEnd(sql: string, at: number, bits: number): number {
   return end;
 }
 
-/** A word, or a literal that a letter introduces: `E''`, `B''`, `X''`, `N''`, `U&''`, `U&""`. */
+/** A word, or a literal that a letter introduces: `E''`, `B''`, `X''`, `U&''`, `U&""`. */
 function wordOrPrefixed(sql: string, at: number): Extent {
-  if (sql[at + 1] === "'" && "eEbBxXnN".includes(sql[at]!)) {
-    const escapes = sql[at] === "e" || sql[at] === "E";
-    return toEnd("string", escapes ? escapedEnd(sql, at + 2) : quotedEnd(sql, at + 2, "'"), sql);
+  if (sql[at + 1] === "'" && "eE".includes(sql[at]!)) return toEnd("string", escapedEnd(sql, at + 2), sql);
+  if (sql[at + 1] === "'" && "bBxX".includes(sql[at]!)) {
+    const end = sql.indexOf("'", at + 2); // in bits a quote is never doubled
+    return toEnd("string", end < 0 ? end : end + 1, sql);
   }
   if (sql[at + 1] === "&" && (sql[at] === "u" || sql[at] === "U")) {
     const quote = sql[at + 2];
