@@ -28,7 +28,7 @@ export async function openArchiveFiles(files: ArchiveFiles, options: OpenOptions
   };
   const limit = expansion.limit();
   const contents = await readTocFile(counted, { format: "directory", limit, signal });
-  const data = await knownFiles(counted, contents, { ordered: files.sequential, signal });
+  const data = await knownFiles(counted, contents, { ordered: files.sequential, limit, signal });
   const archive = new DirectoryArchive({ files: counted, contents, data, wrapping: [], remarks: () => [], limit });
   return await withCopyRows(archive, signal);
 }

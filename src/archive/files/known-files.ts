@@ -5,6 +5,7 @@
  * Invariant: once it is made, every file that the table of contents and the lists of large objects name is there.
  */
 
+import type { ContentLimit } from "../compression/expansion.ts";
 import type { ArchiveFiles, StoredSize, TocEntry } from "../model.ts";
 import type { Contents } from "../toc/read-contents.ts";
 import { type DataFile, type DataFiles, filesMissing, isObjects, rowFileNames } from "./data-files.ts";
@@ -15,6 +16,8 @@ import { contentOf } from "./stored-content.ts";
 export interface KnownFilesOptions {
   /** The order of the files is that in which they are to be read; else that of the table of contents is as good. */
   readonly ordered: boolean;
+  /** On what all files together may expand to. */
+  readonly limit?: ContentLimit | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -25,7 +28,7 @@ export interface KnownFilesOptions {
 export async function knownFiles(
   files: ArchiveFiles,
   contents: Contents,
-  { ordered, signal }: KnownFilesOptions,
+  { ordered, limit, signal }: KnownFilesOptions,
 ): Promise<DataFiles> {
   const byName = new Map(files.files.map((file) => [file.name, file]));
   const rowNames = rowFileNames(contents);
@@ -45,8 +48,7 @@ export async function knownFiles(
     } else {
       const list = findFile(byName, objectListName(entry, contents.header.minor));
       const where = `the list of large objects of dump ID ${entry.dumpId}`;
-      const objects =
-        list === null ? null : await readObjectList(contentOf(files, list, { where, limit: undefined, signal }));
+      const objects = list === null ? null : await readObjectList(contentOf(files, list, { where, limit, signal }));
       whole = objects !== null;
       for (const [oid, name] of objects ?? []) {
         whole = add(entry, oid, name) && whole;

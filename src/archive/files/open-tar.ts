@@ -31,7 +31,7 @@ export async function openTar(
   let data = tar.complete ? null : metFiles(tar, contents);
   if (data === null) {
     await tar.finish(signal);
-    data = await knownFiles(tar, contents, { ordered: tar.sequential, signal });
+    data = await knownFiles(tar, contents, { ordered: tar.sequential, limit, signal });
   }
   return new DirectoryArchive({
     files: tar,

@@ -38,12 +38,11 @@ describe("members", () => {
     expect(await namesIn([toc, rows].map((member) => ({ ...member, prefix: "in/two/fields" })))).toEqual(expected);
   });
 
-  it("are those in the folder of toc.dat, others are left out", async () => {
+  it("are those in the folder of toc.dat, others are left out, and said to be", async () => {
     const other = { name: "notes/readme", content: Buffer.from("x") };
-    expect(await namesIn([other, { ...toc, name: "d/toc.dat" }, { ...rows, name: "d/12.dat" }])).toEqual([
-      "toc.dat 3",
-      "12.dat 5",
-    ]);
+    const tar = await open(builtTar([other, { ...toc, name: "d/toc.dat" }, { ...rows, name: "d/12.dat" }]));
+    expect(tar.files.map(({ name }) => name)).toEqual(["toc.dat", "12.dat"]);
+    expect(tar.remarks).toEqual(["1 files outside the archive's folder were left out"]);
   });
 
   it("have the names and sizes that PAX and GNU records give them, once", async () => {

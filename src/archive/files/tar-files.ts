@@ -162,6 +162,9 @@ class TarMembers implements TarFiles {
     const inside = this.#found.filter(({ name }) => folderOf(name) === folder);
     this.#members = new Map(inside.map((member) => [baseName(member.name), member]));
     this.#files = inside.map((member) => ({ name: baseName(member.name), size: member.size }));
+    if (inside.length < this.#found.length) {
+      this.#remarks.push(`${this.#found.length - inside.length} files outside the archive's folder were left out`);
+    }
   }
 }
 
