@@ -66,9 +66,16 @@ export async function* makeArchives(
   await writeCustomArchiveFile(inserts, archiveOf("none", entries.map(withInserts)));
   yield await stored("custom, none, INSERT", inserts, null);
   await rm(inserts);
-  const plain = join(folder, "custom.dump");
-  await writeCustomArchiveFile(plain, archiveOf("none", entries));
-  yield* withinPackings("custom, none", plain);
+  for (const [name, form] of [
+    ["plain", entries],
+    ["plain, INSERT", entries.map(withInserts)],
+  ] as const) {
+    const script = join(folder, "script.sql");
+    await write(script, scriptOf(form));
+    yield await stored(name, script, null);
+    yield* withinPackings(name, script);
+    await rm(script);
+  }
 }
 
 /** The file within each packing. */
@@ -103,6 +110,22 @@ const head = {
 
 async function* allRows(entries: readonly EntryToWrite[]): AsyncGenerator<Buffer> {
   for (const { data } of entries) if (data !== undefined) yield* data();
+}
+
+/** As `pg_dump` without `-F` has it. */
+async function* scriptOf(entries: readonly EntryToWrite[]): AsyncGenerator<Buffer> {
+  const { serverVersion, dumpVersion } = head;
+  yield Buffer.from(
+    `--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version ${serverVersion}\n-- Dumped by pg_dump version ${dumpVersion}\n\n`,
+  );
+  for (const { tag, desc, namespace, defn, copyStmt, data } of entries) {
+    const rows = data === undefined ? "" : "Data for ";
+    const heading = `--\n-- ${rows}Name: ${String(tag)}; Type: ${desc}; Schema: ${namespace ?? "-"}; Owner: -\n--\n\n`;
+    if (namespace !== undefined) yield Buffer.from(heading);
+    yield Buffer.from(data === undefined ? `${String(defn)}\n\n` : String(copyStmt ?? ""));
+    if (data !== undefined) yield* data();
+  }
+  yield Buffer.from("--\n-- PostgreSQL database dump complete\n--\n\n");
 }
 
 /** As `pg_dump --inserts` has it. */

@@ -2,8 +2,8 @@
  * Reading and scanning a backup in each format and compression, as `verify` and `report` do: every row through the filter
  * with 10,000 people to look for. Against the stock decompressor alone on the same content: `zstd -dc file > /dev/null`.
  *
- * The built program is measured, for its decoding threads start from files. What opening and planning cost is not counted;
- * the first run warms up and is not counted either. CPU seconds are those of all threads.
+ * The built program is measured, for its decoding threads start from files. What opening and planning cost is not counted
+ * (a script is read whole once when it is opened: a run over one takes about twice the time told here); the first run warms up and is not counted either. CPU seconds are those of all threads.
  */
 import { execFile } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
