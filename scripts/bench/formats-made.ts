@@ -120,7 +120,7 @@ async function* scriptOf(entries: readonly EntryToWrite[]): AsyncGenerator<Buffe
   );
   for (const { tag, desc, namespace, defn, copyStmt, data } of entries) {
     const rows = data === undefined ? "" : "Data for ";
-    const heading = `--\n-- ${rows}Name: ${String(tag)}; Type: ${desc}; Schema: ${namespace ?? "-"}; Owner: -\n--\n\n`;
+    const heading = `--\n-- ${rows}Name: ${String(tag)}; Type: ${String(desc)}; Schema: ${String(namespace ?? "-")}; Owner: -\n--\n\n`;
     if (namespace !== undefined) yield Buffer.from(heading);
     yield Buffer.from(data === undefined ? `${String(defn)}\n\n` : String(copyStmt ?? ""));
     if (data !== undefined) yield* data();

@@ -3,7 +3,8 @@
  * with 10,000 people to look for. Against the stock decompressor alone on the same content: `zstd -dc file > /dev/null`.
  *
  * The built program is measured, for its decoding threads start from files. What opening and planning cost is not counted
- * (a script is read whole once when it is opened: a run over one takes about twice the time told here); the first run warms up and is not counted either. CPU seconds are those of all threads.
+ * (a script is read whole once when it is opened: a run over one takes about twice the time told here); the first run
+ * warms up and is not counted either. CPU seconds are those of all threads.
  */
 import { execFile } from "node:child_process";
 import { mkdir, rm, stat } from "node:fs/promises";
