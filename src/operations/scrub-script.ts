@@ -11,11 +11,7 @@ import { SessionState } from "../postgres/session-state.ts";
 import type { ScrubContent } from "./scrub-content.ts";
 
 /** `encode` writes a text in the dump's encoding. */
-export function scriptToWrite(
-  content: ScrubContent,
-  startedAt: ScriptToWrite["startedAt"],
-  encode: (text: string) => Buffer,
-): ScriptToWrite {
+export function scriptToWrite(content: ScrubContent, startedAt: Date, encode: (text: string) => Buffer): ScriptToWrite {
   const { archive } = content;
   const plan = planRestore(archive, {
     skipData: (entry) => content.skips(entry),

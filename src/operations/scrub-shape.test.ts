@@ -78,22 +78,27 @@ describe("the time in the copy's header", () => {
   it("is the source's where that is the oldest evidence, whatever its zone", () => {
     const source = header({});
     const snapshot = { at, evidence: "archive header" } as const;
-    expect(headerClock(source, snapshot, null)).toEqual({ clock: source.createdAt, zone: null });
-    expect(headerClock(source, snapshot, "Europe/Amsterdam")).toEqual({
-      clock: source.createdAt,
-      zone: "Europe/Amsterdam",
-    });
+    expect(headerClock(source, snapshot, null)).toEqual(source.createdAt);
+    expect(headerClock(source, snapshot, "Europe/Amsterdam")).toEqual(source.createdAt);
   });
 
   it("is that of older evidence, by the declared clock, rounded down", () => {
     const snapshot = { at, evidence: "object metadata" } as const;
     expect(headerClock(header({}), snapshot, "Europe/Amsterdam")).toMatchObject({
-      clock: { day: 23, hour: 6, minute: 39, second: 50 },
-      zone: "Europe/Amsterdam",
+      day: 23,
+      hour: 6,
+      minute: 39,
+      second: 50,
     });
     expect(headerClock(header({ createdAt: null }), { at, evidence: "last modified" }, null)).toMatchObject({
-      clock: { hour: 5 },
-      zone: "UTC",
+      hour: 5,
     });
+  });
+
+  it("is turned into the declared clock's where a script says its zone", () => {
+    const createdAt = { year: 2026, month: 11, day: 23, hour: 0, minute: 39, second: 50, isDst: null, utcOffset: -300 };
+    const snapshot = { at, evidence: "archive header" } as const;
+    expect(headerClock(header({ createdAt }), snapshot, "Europe/Amsterdam")).toMatchObject({ hour: 6 });
+    expect(headerClock(header({ createdAt }), snapshot, null)).not.toHaveProperty("utcOffset");
   });
 });

@@ -74,21 +74,16 @@ function minorOf(header: ArchiveHeader, by: ArchiveCompression): number {
 }
 
 /**
- * The wall clock for the copy's header: the source's own, unless other evidence says that the snapshot is older than its
- * header. A copy is never younger than what it was made of.
+ * The wall clock for the copy's header: the source's own, unless that says its zone, which an archive's cannot, or other
+ * evidence says that the snapshot is older. A copy is never younger than what it was made of.
  */
-export function headerClock(
-  header: ArchiveHeader,
-  snapshot: SnapshotTime,
-  timezone: string | null,
-): { readonly clock: LocalTime; readonly zone: string | null } {
-  // A clock that says its zone is turned into one that need not: archives cannot say it.
-  if (header.createdAt !== null && header.createdAt.utcOffset === undefined && snapshot.evidence === "archive header") {
-    return { clock: header.createdAt, zone: timezone };
+export function headerClock(header: ArchiveHeader, snapshot: SnapshotTime, timezone: string | null): LocalTime {
+  const { createdAt } = header;
+  if (createdAt !== null && createdAt.utcOffset === undefined && snapshot.evidence === "archive header") {
+    return createdAt;
   }
-  const zone = timezone ?? "UTC";
-  const at = new Date(snapshot.at.getTime() + offsetAt(snapshot.at.getTime(), zone));
-  const clock = {
+  const at = new Date(snapshot.at.getTime() + offsetAt(snapshot.at.getTime(), timezone ?? "UTC"));
+  return {
     year: at.getUTCFullYear(),
     month: at.getUTCMonth() + 1,
     day: at.getUTCDate(),
@@ -97,5 +92,4 @@ export function headerClock(
     second: at.getUTCSeconds(),
     isDst: null,
   };
-  return { clock, zone };
 }

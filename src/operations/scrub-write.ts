@@ -3,6 +3,7 @@
 import { packFile } from "../archive/compression/pack-file.ts";
 import { customArchive } from "../archive/custom/custom-writer.ts";
 import { writeDirectory } from "../archive/files/directory-writer.ts";
+import type { LocalTime } from "../archive/model.ts";
 import { writeScript } from "../archive/plain/plain-writer.ts";
 import { ageEncrypt } from "../archive/wrapped/age-write.ts";
 import { textCodec } from "../erasure/text-codec.ts";
@@ -13,26 +14,29 @@ import type { ScrubContent } from "./scrub-content.ts";
 import type { Encryption } from "./scrub-encryption.ts";
 import type { ScrubPlace } from "./scrub-place.ts";
 import { scriptToWrite } from "./scrub-script.ts";
-import type { headerClock, ScrubShape } from "./scrub-shape.ts";
+import type { ScrubShape } from "./scrub-shape.ts";
 
 export interface CopyToWrite {
   readonly content: ScrubContent;
   readonly shape: ScrubShape;
-  readonly startedAt: ReturnType<typeof headerClock>;
+  /** For the header of an archive. */
+  readonly createdAt: LocalTime;
+  /** For a script. */
+  readonly startedAt: Date;
   readonly encryption: Encryption | null;
 }
 
 /** @throws SourceFailed, UsageError, Interrupted, and whatever reading and filtering the source throw. */
 export async function writeCopy(copy: CopyToWrite, place: ScrubPlace): Promise<void> {
-  const { content, shape, startedAt } = copy;
+  const { content, shape } = copy;
   const encode = encoderFor(content.archive.encoding);
   if (shape.format === "plain") {
-    const script = writeScript(scriptToWrite(content, startedAt, encode));
+    const script = writeScript(scriptToWrite(content, copy.startedAt, encode));
     const { by, level } = shape.compression;
     await uploadOne(copy, place, packFile(by, script, level ?? undefined));
     return;
   }
-  const archive = archiveToWrite(content, shape, startedAt.clock, encode);
+  const archive = archiveToWrite(content, shape, copy.createdAt, encode);
   if (shape.format === "directory") {
     await writeDirectory(archive, async (name, body) => void (await place.upload(name, body)));
     return;

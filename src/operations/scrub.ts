@@ -99,11 +99,11 @@ async function write(run: RunContext, journal: Journal, prepared: Prepared, copy
   const { backup, plan } = prepared;
   const { archive } = backup;
   const content = new ScrubContent(run, archive, plan);
-  const startedAt = headerClock(archive.header, backup.snapshot, run.settings.source.timezone);
+  const createdAt = headerClock(archive.header, backup.snapshot, run.settings.source.timezone);
   await journal.phase("writing copy", async () => {
     const tables = archive.toc.filter((entry) => entry.desc === "TABLE DATA" && entry.hasData).length;
     run.onEvent({ type: "size", tables, bytes: backup.object.size });
-    await writeCopy({ ...copy, content, startedAt }, copy.place);
+    await writeCopy({ ...copy, content, createdAt, startedAt: backup.snapshot.at }, copy.place);
   });
   journal.add({
     backup: readingEvidence(backup, plan),

@@ -23,10 +23,7 @@ async function script(items: readonly ScriptItem[], over: Partial<ScriptToWrite>
       searchPath: "SELECT pg_catalog.set_config('search_path', '', false);\n",
       serverVersion: "15.18",
       dumpVersion: "15.18",
-      startedAt: {
-        clock: { year: 2026, month: 11, day: 23, hour: 6, minute: 23, second: 49, isDst: null },
-        zone: "UTC",
-      },
+      startedAt: new Date("2026-11-23T06:23:49.900Z"),
       items,
       ...over,
     }),

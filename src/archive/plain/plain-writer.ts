@@ -8,7 +8,7 @@
  */
 
 import { ArchiveDamaged } from "../../errors.ts";
-import type { LargeObject, LocalTime } from "../model.ts";
+import type { LargeObject } from "../model.ts";
 import { tokens } from "../sql/tokens.ts";
 
 /** Bytes of a large object that one `lowrite` carries. */
@@ -57,8 +57,8 @@ export interface ScriptToWrite {
   readonly searchPath: string | null;
   readonly serverVersion: string;
   readonly dumpVersion: string;
-  /** When the snapshot was taken, and by which clock, where that is known: `-- Started on …`. */
-  readonly startedAt: { readonly clock: LocalTime; readonly zone: string | null };
+  /** When the snapshot was taken; written as `-- Started on … UTC`, rounded down to the second. */
+  readonly startedAt: Date;
   readonly items: Iterable<ScriptItem>;
 }
 
@@ -111,7 +111,6 @@ async function* scriptPieces(script: ScriptToWrite): AsyncGenerator<Buffer, void
 
 function preamble(script: ScriptToWrite): string {
   const strings = script.standardConformingStrings;
-  const { zone } = script.startedAt;
   const settings = [
     "SET statement_timeout = 0;",
     "SET lock_timeout = 0;",
@@ -129,16 +128,10 @@ function preamble(script: ScriptToWrite): string {
     "--\n-- PostgreSQL database dump\n--\n",
     `-- Dumped from database version ${oneLine(script.serverVersion)}`,
     `-- Dumped by pg_dump version ${oneLine(script.dumpVersion)}\n`,
-    `-- Started on ${clockText(script.startedAt.clock)}${zone === null ? "" : ` ${oneLine(zone)}`}\n`,
+    `-- Started on ${script.startedAt.toISOString().slice(0, 19).replace("T", " ")} UTC\n`,
     ...settings,
     "\n",
   ].join("\n");
-}
-
-function clockText(clock: LocalTime): string {
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const date = `${String(clock.year).padStart(4, "0")}-${two(clock.month)}-${two(clock.day)}`;
-  return `${date} ${two(clock.hour)}:${two(clock.minute)}:${two(clock.second)}`;
 }
 
 function headingText(heading: ScriptHeading, isData: boolean): string {
