@@ -1,6 +1,6 @@
 /** Opens a backup through its gates: region, then age, then the archive itself. */
 import type { Archive, OpenOptions } from "../archive/model.ts";
-import { openArchive } from "../archive/open-archive.ts";
+import { closeArchive, openArchive } from "../archive/open-archive.ts";
 import { openArchiveFiles } from "../archive/open-files.ts";
 import type { BackupEvidence } from "../evidence/document.ts";
 import type { ObjectInfo, ObjectStore, PinnedObject } from "../storage/contract.ts";
@@ -26,19 +26,27 @@ export interface OpenBackup {
   readonly archive: Archive;
   readonly snapshot: SnapshotTime;
   readonly evidence: BackupEvidence;
+  /** Ends what the archive keeps open between reads, and the store. */
+  close(): Promise<void>;
 }
 
-/** The store is to be closed by the caller. @throws BackupRefused, ArchiveDamaged, SourceFailed, UsageError. */
+/** To be closed by the caller. @throws BackupRefused, ArchiveDamaged, SourceFailed, UsageError. */
 export async function openBackup(run: RunContext, backup: string): Promise<OpenBackup> {
   const { settings, signal } = run;
   let region: string | null = null;
-  const place = await findBackup(settings.source, backup, signal, async (opened) => {
-    region = await checkSourceRegion(opened, settings.source);
+  const place = await findBackup(settings.source, backup, signal, async (bucket) => {
+    region = await checkSourceRegion(bucket, settings.source);
   });
   const { store, key, kind } = place;
+  let opened: Archive | null = null;
+  const close = async (): Promise<void> => {
+    if (opened !== null) await closeArchive(opened);
+    store.close();
+  };
   try {
     const counted = (bytes: number) => run.onEvent({ type: "progress", rows: 0, bytes });
     const { object, archive } = await openPlace(place, settings, signal, counted);
+    opened = archive;
     const now = run.now();
     const snapshot = snapshotTime(archive.header, object.info, settings.source, now);
     const age = checkAge(snapshot, settings.limits.maxBackupAge, now, "at start");
@@ -57,9 +65,9 @@ export async function openBackup(run: RunContext, backup: string): Promise<OpenB
       compression: header.compression,
       database: header.database,
     };
-    return { store, kind, object, archive, snapshot, evidence };
+    return { store, kind, object, archive, snapshot, evidence, close };
   } catch (error) {
-    store.close();
+    await close();
     throw error;
   }
 }

@@ -63,7 +63,7 @@ export async function prepare(run: RunContext, backupName: string, journal: Jour
     journal.add({ plan: { digest: plan.digest }, ...(advice.length > 0 ? { advice } : {}) });
     return { backup, keys, ledger, coverage, plan, at };
   } catch (error) {
-    backup.store.close();
+    await backup.close();
     throw error;
   }
 }

@@ -41,7 +41,7 @@ export async function restoreBackup(run: RunContext, backup: string): Promise<Ru
         await journal.phase("checking target", () => target.preflight(prepared.backup.archive.toc));
         await loadAndGoLive(run, journal, prepared, target, settings);
       } finally {
-        prepared.backup.store.close();
+        await prepared.backup.close();
       }
     } finally {
       await target.close();

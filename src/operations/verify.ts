@@ -11,7 +11,7 @@ export async function verifyBackup(run: RunContext, backup: string): Promise<Run
     try {
       await scanBackup(run, prepared, journal, true);
     } finally {
-      prepared.backup.store.close();
+      await prepared.backup.close();
     }
   });
 }
@@ -28,7 +28,7 @@ export async function planOnly(run: RunContext, backup: string, command: string)
     try {
       await scanBackup(run, prepared, journal, false);
     } finally {
-      prepared.backup.store.close();
+      await prepared.backup.close();
     }
   });
 }

@@ -120,11 +120,17 @@ async function withArchive(
   work: (archive: Archive) => Promise<void>,
 ): Promise<void> {
   const { findBackup } = await import("../../operations/find-backup.ts");
+  const { closeArchive } = await import("../../archive/open-archive.ts");
   const { openPlace } = await import("../../operations/open-backup.ts");
   const settings = await readConfig(io.options.config, io.environment, database);
   const place = await findBackup(settings.source, backup, io.signal);
   try {
-    await work((await openPlace(place, settings, io.signal)).archive);
+    const { archive } = await openPlace(place, settings, io.signal);
+    try {
+      await work(archive);
+    } finally {
+      await closeArchive(archive);
+    }
   } finally {
     place.store.close();
   }
