@@ -57,3 +57,13 @@ export function isTagByte(byte: number): boolean {
 export function isWordByte(byte: number): boolean {
   return isTagByte(byte) || byte === 0x24;
 }
+
+/** Most literals are short: only behind that is a call into native code worth its price. */
+const SHORT = 48;
+
+/** As `window.indexOf`. */
+export function indexOfByte(window: Buffer, byte: number, from: number): number {
+  const near = Math.min(window.length, from + SHORT);
+  for (let at = from; at < near; at++) if (window[at] === byte) return at;
+  return near === window.length ? -1 : window.indexOf(byte, near);
+}

@@ -35,9 +35,14 @@ export class ScriptLexer {
   readonly #reader: ByteReader;
   #scan = new StatementScan(null, false);
   #final = false;
-  #inside: "nothing" | "comment" | "statement" | "insert" | "rows" = "nothing";
+  #inside: "nothing" | "comment" | "statement" | "insert" | "line behind COPY" | "rows" = "nothing";
+  /** Index in the window of the first byte that is still needed. */
+  #at = 0;
+  /** Offset of the first byte of what the lexer is inside of. */
   #start = 0;
   #head: Buffer = NO_HEAD;
+  /** The last bytes of rows that were let go of: the end may be cut. */
+  #tail: Buffer = NO_HEAD;
 
   constructor(reader: ByteReader) {
     this.#reader = reader;
@@ -53,39 +58,46 @@ export class ScriptLexer {
     for (;;) {
       const item = this.nextAtHand();
       if (item !== null) return item;
-      if (!(await this.fill())) return null;
+      if (!(await this.#fill())) return null;
     }
   }
 
-  /** The next item as far as its bytes have come; otherwise `null`, and {@link fill} is called for. @throws ScriptFault */
+  /** The next item as far as its bytes have come; `null` when more must be fetched. @throws ScriptFault */
   nextAtHand(): ScriptItem | null {
     switch (this.#inside) {
       case "nothing":
-        return this.#outside();
+        return this.#outside(this.#reader.window);
       case "comment":
-        if (this.#scan.comment(this.#reader.window, this.#final) === "more") return this.#passOver();
-        return this.#leave(() => this.#outside());
+        return this.#comment(this.#reader.window);
       case "statement":
       case "insert":
-        return this.#statement();
+        return this.#statement(this.#reader.window);
+      case "line behind COPY":
+        return this.#lineBehindCopy(this.#reader.window);
       case "rows":
-        return this.#rows();
+        return this.#rows(this.#reader.window);
     }
   }
 
   /** Fetches more bytes; false at the end of the script. @throws ScriptFault when it ends inside something. */
-  async fill(): Promise<boolean> {
+  async #fill(): Promise<boolean> {
     if (this.#final) {
       this.#checkEnd();
       return false;
     }
-    const had = this.#reader.window.length;
+    const reader = this.#reader;
+    const passed = this.#inside === "insert" || this.#inside === "comment";
+    const count = passed ? Math.max(0, this.#scan.at - LOOK_BACK) : this.#at;
+    reader.consume(count);
+    this.#scan.shift(count);
+    this.#at = 0;
+    const had = reader.window.length;
     // Doubling keeps the joining of a long statement's pieces linear.
-    this.#final = !(await this.#reader.fill(this.#inside === "statement" ? Math.max(had + 1, 2 * had) : had + 1));
-    const zero = this.#reader.window.indexOf(0, had);
+    this.#final = !(await reader.fill(this.#inside === "statement" ? Math.max(had + 1, 2 * had) : had + 1));
+    const zero = reader.window.indexOf(0, had);
     if (zero >= 0) {
       const hint = "a script of pg_dump holds none: the file was altered, or is something else";
-      throw new ScriptFault("nul_byte", "the script holds a zero byte", this.#reader.offset + zero, hint);
+      throw new ScriptFault("nul_byte", "the script holds a zero byte", reader.offset + zero, hint);
     }
     return true;
   }
@@ -93,66 +105,64 @@ export class ScriptLexer {
   #checkEnd(): void {
     if (this.#inside === "statement" || this.#inside === "insert") throw endsInside("a statement", this.#start);
     if (this.#inside === "comment") throw endsInside("a comment", this.#start);
-    if (this.#inside === "rows") throw endsInside("the rows of a COPY statement", this.#start);
+    if (this.#inside !== "nothing") throw endsInside("the rows of a COPY statement", this.#start);
   }
 
-  #outside(): ScriptItem | null {
-    const reader = this.#reader;
-    const { window } = reader;
-    let at = 0;
-    while (at < window.length && (isSpace(window[at]!) || window[at] === 0x3b)) {
-      if (window[at] === 0x0d && window[at + 1] === NEWLINE) throw carriageReturns(reader.offset + at);
-      // A carriage return at the end of the piece waits for what follows it.
-      if (window[at] === 0x0d && at + 1 === window.length && !this.#final) break;
+  #outside(window: Buffer): ScriptItem | null {
+    const { length } = window;
+    let at = this.#at;
+    while (at < length && (isSpace(window[at]!) || window[at] === 0x3b)) {
+      if (window[at] === 0x0d) {
+        // At the end of the piece it waits for what follows it.
+        if (at + 1 === length && !this.#final) break;
+        if (window[at + 1] === NEWLINE) throw carriageReturns(this.#reader.offset + at);
+      }
       at++;
     }
-    reader.consume(at);
-    const rest = reader.window;
-    if (rest.length === 0 || (rest[0] === 0x0d && !this.#final)) return null;
-    if (rest[0] === 0x5c) return this.#line("command");
-    if (rest.length === 1 && !this.#final) return null;
-    if (rest[0] === 0x2d && rest[1] === 0x2d) return this.#line("comment");
-    this.#start = reader.offset;
-    if (rest[0] === 0x2f && rest[1] === 0x2a) {
+    this.#at = at;
+    if (at >= length || (window[at] === 0x0d && !this.#final)) return null;
+    if (window[at] === 0x5c) return this.#line(window, "command");
+    if (at + 1 === length && !this.#final) return null;
+    if (window[at] === 0x2d && window[at + 1] === 0x2d) return this.#line(window, "comment");
+    this.#start = this.#reader.offset + at;
+    if (window[at] === 0x2f && window[at + 1] === 0x2a) {
       this.#inside = "comment";
-      this.#scan.beginComment(0);
-      return this.nextAtHand();
+      this.#scan.beginComment(at);
+      return this.#comment(window);
     }
-    return this.#begin(rest);
+    return this.#begin(window);
   }
 
-  #begin(rest: Buffer): ScriptItem | null {
-    const isInsert = startsWithInsert(rest, this.#final);
+  #comment(window: Buffer): ScriptItem | null {
+    if (this.#scan.comment(window, this.#final) === "more") return null;
+    this.#at = this.#scan.at;
+    this.#inside = "nothing";
+    return this.#outside(window);
+  }
+
+  #begin(window: Buffer): ScriptItem | null {
+    const at = this.#at;
+    const isAlike = startsWith(window, at, this.#head);
+    const isInsert = isAlike || startsWithInsert(window, at, this.#final);
     if (isInsert === "more") return null;
-    if (isInsert) {
-      const head = this.#head;
-      const alike =
-        head.length > 0 && rest.length > head.length && rest.compare(head, 0, head.length, 0, head.length) === 0;
-      if (!alike) {
-        const end = insertHeadEnd(rest, this.#final);
-        if (end === null && rest.length < LONGEST_LINE) return null;
-        this.#head = Buffer.from(rest.subarray(0, end ?? LONGEST_LINE));
-      }
+    if (isInsert && !isAlike) {
+      const rest = window.subarray(at, at + LONGEST_LINE);
+      const end = insertHeadEnd(rest, this.#final);
+      if (end === null && rest.length < LONGEST_LINE) return null;
+      this.#head = Buffer.from(rest.subarray(0, end ?? LONGEST_LINE));
     }
     this.#inside = isInsert ? "insert" : "statement";
-    this.#scan.begin(0, !isInsert);
-    return this.#statement();
+    this.#scan.begin(at, !isInsert);
+    return this.#statement(window);
   }
 
-  #statement(): ScriptItem | null {
-    const { window } = this.#reader;
+  #statement(window: Buffer): ScriptItem | null {
     const result = this.#scan.run(window, this.#final);
     if (result === "backslash") {
-      throw new ScriptFault(
-        "psql_command",
-        `a psql command ${commandName(window.subarray(this.#scan.at))} inside a statement`,
-        this.#reader.offset + this.#scan.at,
-        "pg_dump writes none there; take it out of a copy of the script, or make the backup with pg_dump -Fc",
-      );
+      throw commandInside(window.subarray(this.#scan.at), this.#reader.offset + this.#scan.at);
     }
     if (result === "more") {
-      if (this.#inside === "insert") return this.#passOver();
-      if (window.length <= LONGEST_STATEMENT) return null;
+      if (this.#inside === "insert" || window.length - this.#at <= LONGEST_STATEMENT) return null;
       throw new ScriptFault(
         "statement_too_long",
         "a statement of more than 64 MiB begins",
@@ -161,83 +171,93 @@ export class ScriptLexer {
       );
     }
     const start = this.#start;
-    const end = this.#reader.offset + this.#scan.at;
+    const from = this.#at;
+    this.#at = this.#scan.at;
+    const end = this.#reader.offset + this.#at;
     if (this.#inside === "insert") {
-      return this.#leave(() => ({ kind: "insert", start, end, head: this.#head }));
+      this.#inside = "nothing";
+      return { kind: "insert", start, end, head: this.#head };
     }
-    const bytes = window.subarray(0, this.#scan.at);
-    return this.#leave(() => {
-      if (isCopyFromStdin(bytes)) {
-        this.#inside = "rows";
-        this.#start = -1;
-      }
-      return { kind: "statement", start, end, bytes };
-    });
+    const bytes = window.subarray(from, this.#at);
+    this.#inside = isCopyFromStdin(bytes) ? "line behind COPY" : "nothing";
+    return { kind: "statement", start, end, bytes };
   }
 
-  /** Rows begin on the line behind the statement. */
-  #rows(): ScriptItem | null {
-    const reader = this.#reader;
-    if (this.#start < 0) {
-      const line = reader.window.indexOf(NEWLINE);
-      if (line < 0) {
-        if (reader.window.length > LONGEST_LINE || this.#final) throw behindCopy(reader.offset);
-        return null;
-      }
-      if (reader.window[line - 1] === 0x0d) throw carriageReturns(reader.offset + line - 1);
-      if (!reader.window.subarray(0, line).every(isSpace)) throw behindCopy(reader.offset);
-      reader.consume(line);
-      this.#start = reader.offset + 1;
+  /** Rows begin behind the line that the statement ends on. */
+  #lineBehindCopy(window: Buffer): ScriptItem | null {
+    const line = window.indexOf(NEWLINE, this.#at);
+    if (line < 0) {
+      if (window.length - this.#at < LONGEST_LINE && !this.#final) return null;
+      if (!window.subarray(this.#at).every(isSpace)) throw behindCopy(this.#reader.offset + this.#at);
+      return null;
     }
+    if (window[line - 1] === 0x0d) throw carriageReturns(this.#reader.offset + line - 1);
+    if (!window.subarray(this.#at, line).every(isSpace)) throw behindCopy(this.#reader.offset + this.#at);
+    this.#start = this.#reader.offset + line + 1;
     // The newline in front belongs to the search: an end at once is a line of its own like any other.
-    const found = reader.window.indexOf(ROWS_END);
-    const last = reader.window.length - (ROWS_END.length - 1);
-    if (found < 0) {
-      const cut = this.#final && last >= 0 && reader.window.indexOf("\n\\.", last) === last;
-      if (!cut) {
-        reader.consume(Math.max(0, last));
-        return null;
-      }
+    this.#at = line;
+    this.#tail = NO_HEAD;
+    this.#inside = "rows";
+    return this.#rows(window);
+  }
+
+  /** Pieces are let go of whole, but for the few bytes in which the end may have begun: rows are never copied. */
+  #rows(window: Buffer): ScriptItem | null {
+    const seam = Buffer.concat([this.#tail, window.subarray(this.#at, this.#at + ROWS_END.length - 1)]);
+    const cut = this.#tail.length === 0 ? -1 : seam.indexOf(ROWS_END);
+    const found = cut >= 0 ? -1 : window.indexOf(ROWS_END, this.#at);
+    if (cut >= 0) this.#at += cut + ROWS_END.length - this.#tail.length;
+    else if (found >= 0) this.#at = found + ROWS_END.length;
+    else {
+      const rest = window.subarray(Math.max(this.#at, window.length - ROWS_END.length + 1));
+      this.#tail = Buffer.concat([this.#tail, rest]).subarray(-(ROWS_END.length - 1));
+      this.#at = window.length;
+      // The last line's own newline may be missing.
+      if (!this.#final || !this.#tail.equals(ROWS_END.subarray(0, -1))) return null;
     }
-    reader.consume(found < 0 ? reader.window.length : found + ROWS_END.length);
-    const start = this.#start;
-    return this.#leave(() => ({ kind: "rows", start, end: reader.offset }), false);
-  }
-
-  /** Lets go of what was looked at, but for the bytes that decide about the next one. */
-  #passOver(): null {
-    const count = Math.max(0, this.#scan.at - LOOK_BACK);
-    this.#reader.consume(count);
-    this.#scan.shift(count);
-    return null;
-  }
-
-  #leave(item: () => ScriptItem | null, consume = true): ScriptItem | null {
-    if (consume) this.#reader.consume(this.#scan.at);
     this.#inside = "nothing";
-    return item();
+    return { kind: "rows", start: this.#start, end: this.#reader.offset + this.#at };
   }
 
-  #line(kind: "command" | "comment"): ScriptItem | null {
-    const reader = this.#reader;
-    const newline = reader.window.indexOf(NEWLINE);
+  #line(window: Buffer, kind: "command" | "comment"): ScriptItem | null {
+    const at = this.#at;
+    const start = this.#reader.offset + at;
+    const newline = window.indexOf(NEWLINE, at);
     if (newline < 0 && !this.#final) {
-      if (reader.window.length < LONGEST_LINE) return null;
-      throw new ScriptFault("line_too_long", "a comment of more than 1 MiB begins", reader.offset, "is this a script?");
+      if (window.length - at < LONGEST_LINE) return null;
+      throw new ScriptFault("line_too_long", "a comment of more than 1 MiB begins", start, "is this a script?");
     }
-    const length = newline < 0 ? reader.window.length : newline;
-    const bytes = reader.window.subarray(0, length);
-    const start = reader.offset;
+    const bytes = window.subarray(at, newline < 0 ? window.length : newline);
+    const { length } = bytes;
+    if (newline < 0 && kind === "command" && commandName(bytes) !== "\\unrestrict") {
+      throw endsInside("a psql command", start);
+    }
     if (bytes[length - 1] === 0x0d && (kind === "command" || length === 3)) throw carriageReturns(start + length - 1);
-    reader.consume(length);
+    this.#at = at + length;
     return { kind, start, end: start + length, bytes };
   }
 }
 
-function startsWithInsert(rest: Buffer, final: boolean): boolean | "more" {
-  if ((rest[0]! | 0x20) !== 0x69) return false;
-  if (rest.length < 7 && !final) return "more";
-  return rest.toString("latin1", 0, 6).toUpperCase() === "INSERT" && isSpace(rest[6] ?? 0);
+function startsWithInsert(window: Buffer, at: number, final: boolean): boolean | "more" {
+  if ((window[at]! | 0x20) !== 0x69) return false;
+  if (window.length - at < 7 && !final) return "more";
+  return window.toString("latin1", at, at + 6).toUpperCase() === "INSERT" && isSpace(window[at + 6] ?? 0);
+}
+
+/** With at least a byte behind it: names may begin alike. */
+function startsWith(window: Buffer, at: number, head: Buffer): boolean {
+  if (head.length === 0 || window.length - at <= head.length) return false;
+  for (let index = 0; index < head.length; index++) if (window[at + index] !== head[index]) return false;
+  return true;
+}
+
+function commandInside(rest: Buffer, offset: number): ScriptFault {
+  return new ScriptFault(
+    "psql_command",
+    `a psql command ${commandName(rest)} inside a statement`,
+    offset,
+    "pg_dump writes none there; take it out of a copy of the script, or make the backup with pg_dump -Fc",
+  );
 }
 
 /** The server would answer with "send the rows". */

@@ -76,9 +76,11 @@ export class ScriptSection {
       case "large-object":
         this.addLargeObject(meaning.oid, words.text, settings);
         return;
-      case "large-object-owner":
-        this.#ownLargeObject(meaning.oid, meaning.role);
+      case "large-object-owner": {
+        const made = this.#largeObjects.get(meaning.oid);
+        if (made !== undefined) made.owner = meaning.role;
         return;
+      }
       default:
         throw new RangeError(`a statement that does ${meaning.does} is no entry`);
     }
@@ -269,11 +271,6 @@ export class ScriptSection {
     this.#last.defn = null;
     this.#last.owner = meaning.role;
     this.#last.dropStmt = `DROP SCHEMA ${meaning.object};\n`;
-  }
-
-  #ownLargeObject(oid: string, role: string): void {
-    const entry = this.#largeObjects.get(oid);
-    if (entry !== undefined) entry.owner = role;
   }
 
   #follow(meaning: Extract<Meaning, { does: "follow" }>, words: StatementWords, settings: ScriptSettings): void {

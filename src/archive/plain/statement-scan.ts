@@ -12,6 +12,7 @@ import {
   CLOSE,
   DASH,
   DOLLAR,
+  indexOfByte,
   isTagByte,
   isWordByte,
   LEAD,
@@ -25,9 +26,8 @@ import {
 
 type State = "code" | "string" | "escapes" | "name" | "dollar" | "line" | "block";
 
-/** What {@link StatementScan.run} found: the end of the statement, a psql command inside it, or neither as yet. */
+/** The end of the statement, a psql command inside it, or neither as yet. */
 export type ScanResult = "end" | "backslash" | "more";
-
 /** Longer than any dollar quote's tag that pg_dump makes. */
 const LONGEST_TAG = 1024;
 
@@ -69,7 +69,7 @@ export class StatementScan {
     this.#atomic = 0;
   }
 
-  /** A comment that begins with `/*` at index `at`, outside of any statement. */
+  /** A comment, outside of any statement, begins at index `at`. */
   beginComment(at: number): void {
     this.begin(at + 2, false);
     this.#state = "block";
@@ -82,7 +82,7 @@ export class StatementScan {
     this.#first -= count;
   }
 
-  /** Behind the end of a comment that {@link beginComment} began. */
+  /** At "end" `at` is behind the comment that {@link beginComment} began. */
   comment(window: Buffer, final: boolean): ScanResult {
     return this.#block(window, final) ? "end" : "more";
   }
@@ -237,7 +237,7 @@ export class StatementScan {
   /** Up to behind the closing quote; a doubled one is content. */
   #quoted(window: Buffer, quote: number, final: boolean): boolean {
     for (let from = this.at; ; from = this.at + 2) {
-      const end = window.indexOf(quote, from);
+      const end = indexOfByte(window, quote, from);
       this.at = end < 0 ? Math.max(from, window.length) : end;
       if (end < 0 || (end + 1 >= window.length && !final)) return false;
       if (window[end + 1] !== quote) break;
