@@ -5,28 +5,19 @@
  * Invariants: entries that hold column values beside the rows (statistics) never come along; an entry is the source's to the
  * byte unless a large object that goes is named in it; rows leave only through `sanitisedTable`.
  */
-import { createHash } from "node:crypto";
 import type { Archive, LargeObject, TocEntry } from "../archive/model.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import { Tally } from "../erasure/tally.ts";
 import { largeObjectRemains, type NewTexts } from "../postgres/large-object-remains.ts";
-import { CLOSING, LargeObjectSet } from "./fingerprint.ts";
+import { CLOSING, LargeObjectSet, TableSet } from "./fingerprint.ts";
 import { sanitisedTable } from "./restore-table.ts";
+import type { ScrubFormat } from "./scrub-shape.ts";
 import type { RunContext } from "./settings.ts";
 
 /** An entry that stays; `texts` in place of its own where there are any. */
 export interface RemainingEntry {
   readonly entry: TocEntry;
   readonly texts: NewTexts | null;
-}
-
-/** One table's data as it was written. */
-export interface WrittenTable {
-  readonly dumpId: number;
-  readonly copyStmt: string;
-  readonly rows: number;
-  /** SHA-256 of its COPY text, closing line included, hex. */
-  readonly digest: string;
 }
 
 /** They hold most common values and histogram bounds: copies of rows. */
@@ -36,13 +27,16 @@ export class ScrubContent {
   readonly archive: Archive;
   readonly plan: ErasurePlan;
   readonly tally = new Tally();
-  /** In the order in which they were written. */
-  readonly tables: WrittenTable[] = [];
+  /** As they were written. */
+  readonly tables = new TableSet();
   readonly largeObjects = new LargeObjectSet();
   readonly #run: RunContext;
+  readonly #format: ScrubFormat;
 
-  constructor(run: RunContext, archive: Archive, plan: ErasurePlan) {
+  /** `format`: of the copy. */
+  constructor(run: RunContext, archive: Archive, plan: ErasurePlan, format: ScrubFormat) {
     this.#run = run;
+    this.#format = format;
     this.archive = archive;
     this.plan = plan;
   }
@@ -63,21 +57,21 @@ export class ScrubContent {
     return entry.desc === "TABLE DATA" && this.plan.tables.get(entry.dumpId)?.kind === "skip_data";
   }
 
+  /** A script numbers its entries anew, and is read with all rows of one COPY statement as one entry. */
+  keyOf(entry: TocEntry): string {
+    return this.#format === "plain" ? (entry.copyStmt ?? "").trim() : String(entry.dumpId);
+  }
+
   /** COPY text of the rows that stay, without a closing line. Once for each entry. */
   async *rows(entry: TocEntry): AsyncGenerator<Buffer, void, undefined> {
     const started = performance.now();
-    const hash = createHash("sha256");
+    const table = this.tables.table(this.keyOf(entry), entry.dumpId);
     for await (const bytes of sanitisedTable(this.archive, entry, this.plan, this.tally, this.#run.signal)) {
-      hash.update(bytes);
+      table.hash.update(bytes);
       yield bytes;
     }
     const { kept, anonymised, read } = this.tally.table(entry.dumpId);
-    this.tables.push({
-      dumpId: entry.dumpId,
-      copyStmt: entry.copyStmt ?? "",
-      rows: kept + anonymised,
-      digest: hash.update(CLOSING).digest("hex"),
-    });
+    table.rows += kept + anonymised;
     this.#run.onEvent({
       type: "table",
       table: this.plan.tables.get(entry.dumpId)?.label ?? "",

@@ -98,7 +98,7 @@ interface Copy {
 async function write(run: RunContext, journal: Journal, prepared: Prepared, copy: Copy): Promise<ObjectInfo> {
   const { backup, plan } = prepared;
   const { archive } = backup;
-  const content = new ScrubContent(run, archive, plan);
+  const content = new ScrubContent(run, archive, plan, copy.shape.format);
   const createdAt = headerClock(archive.header, backup.snapshot, run.settings.source.timezone);
   await journal.phase("writing copy", async () => {
     const tables = archive.toc.filter((entry) => entry.desc === "TABLE DATA" && entry.hasData).length;
@@ -112,7 +112,7 @@ async function write(run: RunContext, journal: Journal, prepared: Prepared, copy
     large_objects: largeObjectEvidence(plan, content.tally, content.largeObjects.count),
   });
   return await journal.phase("reading copy back", async () => {
-    run.onEvent({ type: "size", tables: content.tables.length, bytes: copy.place.size });
+    run.onEvent({ type: "size", tables: content.tables.size, bytes: copy.place.size });
     return await readBack(run, copy.place, content, { keys: copy.encryption?.keys, original: backup.snapshot.at });
   });
 }
