@@ -13,6 +13,7 @@ import { openTar } from "./files/open-tar.ts";
 import { withCopyRows } from "./inserts/insert-archive.ts";
 import type { Archive, ByteSource, OpenOptions } from "./model.ts";
 import { openScript } from "./plain/open-script.ts";
+import { readScriptStart } from "./plain/script-start.ts";
 import { type Contents, readContents } from "./toc/read-contents.ts";
 import { releaseSource } from "./wrapped/sequential-source.ts";
 import { type Unwrapped, unwrap } from "./wrapped/unwrap.ts";
@@ -33,6 +34,26 @@ export async function openArchive(stored: ByteSource, options: OpenOptions = {})
   } catch (error) {
     await releaseSource(inside.source);
     throw error;
+  }
+}
+
+/**
+ * What a listing shows of the archive in `stored`. Of a script only the first lines are read, so that whatever is wrong with
+ * the rest, or with the choice of a database, is not found. @throws as {@link openArchive}.
+ */
+export async function readHeaderOf(
+  stored: ByteSource,
+  options: OpenOptions = {},
+): Promise<Pick<Archive, "header" | "wrapping">> {
+  const expansion = new Expansion(options.maxExpansion);
+  const inside = await unwrap(stored, options, expansion);
+  try {
+    if (inside.found.kind === "script") {
+      return { header: await readScriptStart(inside.source, options.signal), wrapping: inside.wrapping };
+    }
+    return await archiveIn(inside, options, expansion);
+  } finally {
+    await releaseSource(inside.source);
   }
 }
 

@@ -1,11 +1,11 @@
 /** What lies in the bucket: each backup with its age, its format, and whether it may be restored. */
-import { closeArchive } from "../archive/open-archive.ts";
+import type { Archive } from "../archive/model.ts";
 import { SanitizeError } from "../errors.ts";
 import type { ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
 import { type ListedBackup, listBackups, sourceRoot } from "./find-backup.ts";
 import { checkAge, checkSourceRegion, snapshotTime } from "./gates.ts";
-import { openPlace } from "./open-backup.ts";
+import { describePlace } from "./open-backup.ts";
 import type { RunContext } from "./settings.ts";
 
 export interface BackupDescription {
@@ -14,7 +14,7 @@ export interface BackupDescription {
   readonly size: number;
   readonly snapshot_at: string;
   readonly age_seconds: number;
-  /** For example `custom 1.16 zstd`; `null` when the object is no archive. */
+  /** For example `custom 1.16 zstd`, `plain inside gzip`; `null` when the object is no archive. */
   readonly format: string | null;
   readonly database: string | null;
   readonly verdict: "restorable" | "too old" | "unreadable";
@@ -42,21 +42,15 @@ async function describe(store: ObjectStore, listed: ListedBackup, run: RunContex
     age_seconds: Math.round((now.getTime() - listed.lastModified.getTime()) / 1000),
   };
   try {
-    const { object, archive } = await openPlace(
-      { store, key: listed.key, kind: listed.kind },
-      run.settings,
-      run.signal,
-    );
-    const { header } = archive;
-    // one open file for each backup that was listed would be too many
-    await closeArchive(archive);
+    const place = { store, key: listed.key, kind: listed.kind };
+    const { object, header, wrapping } = await describePlace(place, run.settings, run.signal);
     const snapshot = snapshotTime(header, object.info, run.settings.source, now);
     const known = {
       ...base,
       snapshot_at: snapshot.at.toISOString(),
       age_seconds: Math.round((now.getTime() - snapshot.at.getTime()) / 1000),
-      format: `${header.format} ${header.version} ${header.compression}`,
-      database: header.database,
+      format: formatOf(header, wrapping),
+      database: header.database === "" ? null : header.database,
     };
     try {
       checkAge(snapshot, run.settings.limits.maxBackupAge, now, "at start");
@@ -70,4 +64,9 @@ async function describe(store: ObjectStore, listed: ListedBackup, run: RunContex
     if (!(error instanceof SanitizeError) || error.exitCode === 8 || error.exitCode === 130) throw error;
     return { ...base, ...unread, format: null, database: null, verdict: "unreadable", reason: error.message };
   }
+}
+
+function formatOf(header: Archive["header"], wrapping: readonly string[]): string {
+  const inner = header.format === "plain" ? "plain" : `${header.format} ${header.version} ${header.compression}`;
+  return wrapping.length === 0 ? inner : `${inner} inside ${wrapping.join(", ")}`;
 }

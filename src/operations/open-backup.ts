@@ -1,6 +1,6 @@
 /** Opens a backup through its gates: region, then age, then the archive itself. */
 import type { Archive, OpenOptions } from "../archive/model.ts";
-import { closeArchive, openArchive } from "../archive/open-archive.ts";
+import { closeArchive, openArchive, readHeaderOf } from "../archive/open-archive.ts";
 import { openArchiveFiles } from "../archive/open-files.ts";
 import type { BackupEvidence } from "../evidence/document.ts";
 import type { ObjectInfo, ObjectStore, PinnedObject } from "../storage/contract.ts";
@@ -82,13 +82,7 @@ export async function openPlace(
   signal: AbortSignal,
   onBytes: (bytes: number) => void = () => undefined,
 ): Promise<{ readonly object: BackupObject; readonly archive: Archive }> {
-  const { source, limits } = settings;
-  const options: OpenOptions = {
-    signal,
-    keys: () => decryptionKeys(source),
-    database: source.database,
-    maxExpansion: limits.maxExpansion,
-  };
+  const options = openOptions(settings, signal);
   if (kind === "directory") {
     const { info, contents, files } = await directoryFiles(store, key, signal, (file) => counted(file, onBytes));
     return { object: { info, size: info.size, labelled: contents }, archive: await openArchiveFiles(files, options) };
@@ -96,6 +90,31 @@ export async function openPlace(
   const file = await store.open(key);
   const { info, size } = file;
   return { object: { info, size, labelled: info }, archive: await openArchive(counted(file, onBytes), options) };
+}
+
+/** As {@link openPlace}, for a listing: what can be told without reading a backup that has no table of contents. */
+export async function describePlace(
+  place: BackupPlace,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<{ readonly object: BackupObject } & Pick<Archive, "header" | "wrapping">> {
+  if (place.kind === "directory") {
+    const { object, archive } = await openPlace(place, settings, signal);
+    return { object, header: archive.header, wrapping: archive.wrapping };
+  }
+  const file = await place.store.open(place.key);
+  const { info, size } = file;
+  const { header, wrapping } = await readHeaderOf(file, openOptions(settings, signal));
+  return { object: { info, size, labelled: info }, header, wrapping };
+}
+
+function openOptions({ source, limits }: Settings, signal: AbortSignal): OpenOptions {
+  return {
+    signal,
+    keys: () => decryptionKeys(source),
+    database: source.database,
+    maxExpansion: limits.maxExpansion,
+  };
 }
 
 /** The object, telling how many bytes came from it. */

@@ -9,10 +9,9 @@ import { chooseDatabase, globalsNeeded } from "./cluster.ts";
 import { indexScript, type ScriptIndex } from "./index-script.ts";
 import { PlainArchive } from "./plain-archive.ts";
 import { ScriptFault, shownFault } from "./script-fault.ts";
+import { scriptHeader } from "./script-start.ts";
 
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
-/** Scripts have no version; what reads archives asks for one. */
-const NEWEST_MINOR = 16;
 
 /**
  * @throws ArchiveDamaged `truncated`, `appended`, `crlf`, `nul_byte`, `psql_command`, `unsupported_statement`, … with line
@@ -47,19 +46,7 @@ function chosenArchive(
   return new PlainArchive(
     source,
     {
-      header: {
-        format: "plain",
-        version: "plain",
-        minor: NEWEST_MINOR,
-        intSize: 4,
-        offsetSize: 8,
-        compression: "none",
-        compressionLevel: null,
-        createdAt: unit?.startedAt ?? null,
-        database: name === "" ? (toc.find(({ desc }) => desc === "DATABASE")?.tag ?? "") : name,
-        serverVersion: unit?.serverVersion ?? "",
-        dumpVersion: unit?.dumpVersion ?? "",
-      },
+      header: scriptHeader(unit, name === "" ? (toc.find(({ desc }) => desc === "DATABASE")?.tag ?? "") : name),
       toc,
       encoding: section.encoding ?? "UTF8",
       standardConformingStrings: section.standardConformingStrings,
