@@ -61,6 +61,8 @@ COPY fake FROM stdin;
 Tâblé 😀"': unaffected
 `.replace(/'("odd .*?)': unaffected/s, (_, name: string) => `${JSON.stringify(name)}: unaffected`);
 
+const emptyPolicy = "version: 1\ntables: { public.nothing: unaffected }\n";
+
 function database(prefix: string): string {
   const name = freshName(prefix);
   made.push(name);
@@ -115,6 +117,36 @@ describe.skipIf(!ready)("every dump restores to the same database", () => {
       expect([verified.evidence.plan!.digest, restored.evidence.plan!.digest]).toEqual([digest, digest]);
       expect(restored.evidence.large_objects).toMatchObject({ restored: 4, erased: 2 });
       expect(verified.evidence.tables).toEqual(restored.evidence.tables);
+      await rm(path, { recursive: true, force: true });
+      await dropDatabases([target]);
+    },
+    120_000,
+  );
+});
+
+describe.skipIf(!ready)("a large object of 40 MB", () => {
+  const shapes = ["tar", "plain", "plain .sql.zst", "directory as .tar.gz, toc.dat last", "custom through a pipe"];
+  const look = `SELECT loid::text, md5(string_agg(data, ''::bytea ORDER BY pageno)) AS hash, sum(length(data))::int AS size
+    FROM pg_largeobject GROUP BY loid`;
+  let large = "";
+
+  beforeAll(async () => {
+    large = await createDatabase("large");
+    const bytes = `SELECT lo_from_bytea(4123456789, decode(string_agg(md5(g::text), ''), 'hex') || '\\x5c2e0a') FROM generate_series(1, 2500000) g`;
+    await withConnection(large, (inside) => inside.run(`${bytes}; CREATE TABLE nothing ()`, "test"));
+  }, 60_000);
+
+  it.each(everyShape.filter(({ name, major }) => major === null && shapes.includes(name)))(
+    "comes through whole: $name",
+    async (shape) => {
+      const setup = await setUpShopRun(folder, { url: "backups", baseDirectory: folder }, undefined, emptyPolicy, []);
+      const path = join(folder, "backups", "large");
+      await makeDump(shape, large, path);
+      const target = database("restored");
+      expect((await restoreBackup(setup.context(target), path)).error).toBeUndefined();
+      const found = await withConnection(target, (inside) => inside.rows(look, "test"));
+      expect(found).toEqual(await withConnection(large, (inside) => inside.rows(look, "test")));
+      expect(found).toMatchObject([{ loid: "4123456789", size: 40_000_003 }]);
       await rm(path, { recursive: true, force: true });
       await dropDatabases([target]);
     },
