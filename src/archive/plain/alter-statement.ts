@@ -147,7 +147,9 @@ function readDomain(words: StatementWords): Meaning {
   if (owner !== null) return owner;
   const alone = { ...unknownEntry(words), tag: name.name, schema: schemaOf(name) };
   if (words.take("ADD", "CONSTRAINT")) {
-    return made("CHECK CONSTRAINT", `${name.name} ${words.identifier()}`, name, "post-data");
+    const check = words.identifier() ?? "";
+    const self = { kind: "CONSTRAINT", name: { schema: null, name: check, next: 0 }, on: name };
+    return { ...made("CHECK CONSTRAINT", `${name.name} ${check}`, name, "post-data"), self };
   }
   return words.is("DROP") ? { does: "drop", name, alone } : { does: "follow", name, alone };
 }

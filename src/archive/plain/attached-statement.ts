@@ -104,9 +104,8 @@ function readBoundObject(words: StatementWords, desc: string, kind: string): Mea
   const on = words.name();
   if (on === null) return unknownEntry(words);
   const entry = attached(desc, `${kind} ${name} ON ${on.name}`, schemaOf(on));
-  if (isDomain) return entry;
   const self: ObjectName = { kind, name: { schema: null, name, next: 0 }, on };
-  return { ...entry, self, relation: on };
+  return isDomain ? { ...entry, self } : { ...entry, self, relation: on };
 }
 
 /** `schema.table.column`, or `table.column` in dumps from before 2018. */

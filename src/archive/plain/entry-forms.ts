@@ -20,6 +20,16 @@ export function viewOrRule(made: Made, graph: RelationGraph, schema: string): Ma
   return { ...rest, desc: "RULE", section: "post-data" };
 }
 
+/** Objects that have a name to drop them by, and no owner. */
+const NEVER_OWNED = new Set(["SHELL TYPE", "EXTENSION", "ACCESS METHOD", "TEXT SEARCH PARSER", "TEXT SEARCH TEMPLATE"]);
+
+/** Under SET SESSION AUTHORIZATION whoever makes an object owns it. A dropStmt is the sign of having an owner. */
+export function ownedBy(owner: string | null, made: Made): { owner: string | null; dropStmt: string | null } {
+  return owner === null || made.object === undefined || NEVER_OWNED.has(made.desc)
+    ? { owner: null, dropStmt: null }
+    : { owner, dropStmt: `DROP ${made.desc} ${made.object};\n` };
+}
+
 /** A privilege that somebody else than the owner granted. */
 export function granted(text: string, grantor: string): string {
   return `SET SESSION AUTHORIZATION ${quoteIdentifier(grantor)};\n${text}\nRESET SESSION AUTHORIZATION;\n`;

@@ -19,8 +19,8 @@ const LABELS = new Set(["COMMENT", "SECURITY LABEL", "ACL"]);
 const NEEDING_KEYS = new Set(["FK CONSTRAINT", "RULE", "POLICY"]);
 const WITH_INDEX = new Set(["INDEX", "CONSTRAINT"]);
 
-/** Dump IDs. `schema`: the one in force. */
-export function dependenciesOf(made: Made, words: StatementWords, known: Known, schema: string): number[] {
+/** Dump IDs, `null` where nothing tells. `schema`: the one in force. */
+export function dependenciesOf(made: Made, words: StatementWords, known: Known, schema: string): number[] | null {
   const { graph } = known;
   const relation = made.relation === undefined ? null : nameKey(made.relation, schema);
   const self = made.self === undefined ? null : nameKey(made.self.name, schema);
@@ -60,11 +60,12 @@ function neededKeys(made: Made, words: StatementWords, named: readonly string[])
   return NEEDING_KEYS.has(made.desc) || /\bUSING\s+INDEX\s+(?!TABLESPACE\b)/i.test(words.text) ? named : [];
 }
 
-function labelled(made: Made, { graph, objects }: Known, schema: string): number[] {
-  if (made.self === undefined) return [];
+function labelled(made: Made, { graph, objects }: Known, schema: string): number[] | null {
+  if (made.self === undefined) return null;
   const name = nameKey(made.self.name, schema);
   const on = made.self.on == null ? "" : ` ${nameKey(made.self.on, schema)}`;
-  return idOf(objects.get(`${made.self.kind} ${name}${on}`) ?? graph.index(name));
+  const object = objects.get(`${made.self.kind} ${name}${on}`) ?? graph.index(name);
+  return object === undefined ? null : [object.dumpId];
 }
 
 /** The table that an index is on. */

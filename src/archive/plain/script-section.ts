@@ -21,7 +21,7 @@ import {
   type Place,
   SECTION_AT,
 } from "./draft-entry.ts";
-import { granted, isLabel, nameRoots, namesOf, sessionEntries, viewOrRule } from "./entry-forms.ts";
+import { granted, isLabel, nameRoots, namesOf, ownedBy, sessionEntries, viewOrRule } from "./entry-forms.ts";
 import { dependenciesOf, registerIn } from "./entry-needs.ts";
 import type { Made, Meaning } from "./meaning.ts";
 import { nameKey, RelationGraph } from "./relation-graph.ts";
@@ -211,13 +211,12 @@ export class ScriptSection {
       section: made.section === "none" && !isLabel(made.desc) ? SECTION_AT[place]! : moved ? "post-data" : made.section,
       place,
       defn: text,
-      dropStmt: settings.owner !== null && made.object !== undefined ? `DROP ${made.desc} ${made.object};\n` : null,
-      owner: made.object === undefined ? null : settings.owner,
+      ...ownedBy(settings.owner, made),
       tablespace: WITH_TABLESPACE.has(made.desc) ? settings.tablespace : null,
       tableam: (made.desc === "TABLE" && !isPartitioned) || made.desc === "MATERIALIZED VIEW" ? settings.tableam : null,
       names: namesOf(made, settings.schema),
       joins: made.joins === true,
-      dependencies: [...needs, ...(barrier ? this.#sinceBarrier : [])],
+      dependencies: [...(needs ?? []), ...(barrier || (needs === null && place !== BEFORE) ? this.#sinceBarrier : [])],
     });
     if (barrier) {
       this.#barrier = entry.dumpId;
