@@ -16,6 +16,7 @@ import {
   tools,
   withConnection,
 } from "../postgres/testing/real-server.ts";
+import { newestServerContract } from "./newest-server.contract.ts";
 import { restoreBackup } from "./restore.ts";
 import { everyShape, makeDump } from "./testing/every-dump.ts";
 import { shopErasure, shopPolicy, shopSchema } from "./testing/shop.ts";
@@ -153,3 +154,5 @@ describe.skipIf(!ready)("a large object of 40 MB", () => {
     120_000,
   );
 });
+
+newestServerContract();

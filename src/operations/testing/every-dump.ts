@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
+import type { ConnectionSettings } from "../../postgres/connection-settings.ts";
 import { newerClients } from "../../postgres/testing/newer-clients.ts";
 import { serverSettings, tools } from "../../postgres/testing/real-server.ts";
 
@@ -79,9 +80,10 @@ export async function makeDump(
   shape: DumpShape & { readonly major: number | null },
   database: string,
   path: string,
+  server: ConnectionSettings = serverSettings(),
 ): Promise<void> {
   const programs = newerClients.find(({ major }) => major === shape.major) ?? tools;
-  const { host, port, user, password } = serverSettings();
+  const { host, port, user, password } = server;
   await mkdir(dirname(path), { recursive: true });
   await execute("bash", ["-euo", "pipefail", "-c", shape.script], {
     env: {
