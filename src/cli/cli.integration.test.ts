@@ -90,7 +90,7 @@ describe("the command line", () => {
   it("helps a stranger: every command has examples and exit codes", async () => {
     const { code, out } = await sanitize(["--help"]);
     expect(code).toBe(0);
-    for (const command of ["demo", "restore", "verify", "report", "backups", "ledger", "policy"])
+    for (const command of ["demo", "restore", "verify", "report", "scrub", "backups", "ledger", "policy"])
       expect(out).toContain(`  ${command}`);
     for (const command of [
       ["demo"],
@@ -98,6 +98,7 @@ describe("the command line", () => {
       ["verify"],
       ["report"],
       ["report", "verify"],
+      ["scrub"],
       ["backups"],
       ["ledger", "erase"],
       ["policy", "check"],
@@ -262,6 +263,43 @@ describe.skipIf(serverUrl === null)("restore from the command line", () => {
     const again = await sanitize(["restore"], { env: { DATABASE_URL: targetUrl(name) } });
     expect(again.code, again.err).toBe(0);
     for (const leftover of left) expect(again.err).toContain(leftover);
+  });
+});
+
+describe("scrub from the command line", () => {
+  const place = () => join(folder, "clean");
+  /** What a listing of the place would show; our temporary files are no objects. */
+  const copies = async () =>
+    (await readdir(place()).catch(() => [])).filter((name) => !name.startsWith(".sanitize-tmp-"));
+
+  it("writes a copy and tells of it", async () => {
+    const { code, out, err } = await sanitize(["scrub", "a.dump", "--out", "clean/told.dump", "--json"]);
+    expect(code, err).toBe(0);
+    const evidence = JSON.parse(out) as { outcome: string; scrub: { location: string } };
+    expect(evidence).toMatchObject({ outcome: "scrubbed", scrub: { location: join(place(), "told.dump") } });
+    expect((await sanitize(["scrub", "a.dump", "--out", "clean/told.dump"])).code).toBe(8);
+    await rm(place(), { recursive: true });
+  });
+
+  it.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 130],
+    ["SIGKILL", null],
+  ] as const)("leaves no copy on %s, and the original as it was", async (signal, expected) => {
+    const original = await readFile(join(folder, "backups", "a.dump"));
+    for (const how of [["--out", "clean/never.dump"], ["--replace"]]) {
+      const child = start(["scrub", "a.dump", ...how]);
+      let seen = "";
+      child.stderr!.on("data", (chunk: Buffer) => {
+        seen += chunk.toString();
+        if (seen.includes("writing copy") && !child.killed) child.kill(signal);
+      });
+      const { code, err } = await ended(child);
+      expect(code, err).toBe(expected);
+      expect(await copies()).toEqual([]);
+      expect((await readFile(join(folder, "backups", "a.dump"))).equals(original)).toBe(true);
+      expect((await sanitize(["backups", "--json"])).out).not.toMatch(/never|sanitize-\d/);
+    }
   });
 });
 

@@ -9,7 +9,7 @@ interface ScrubFlags {
   readonly replace?: boolean;
   readonly format?: ScrubFormat;
   readonly compress?: CompressionChoice;
-  readonly recipient: readonly string[];
+  readonly recipient?: readonly string[];
   readonly passphraseFile?: string;
   readonly unencrypted?: boolean;
   readonly dryRun?: boolean;
@@ -28,7 +28,7 @@ export const registerScrub: Register = (program, io) => {
       new Option("--format <format>", "of the copy (otherwise as the backup; a tar becomes custom)").choices(formats),
     )
     .option("--compress <how>", "none, gzip, lz4 or zstd, with :level (otherwise as the backup)", compression)
-    .option("--recipient <key>", "encrypt the copy with age for this public key (age1…); repeatable", collect, [])
+    .option("--recipient <key>", "encrypt the copy with age for this public key (age1…); repeatable", collect)
     .option("--passphrase-file <file>", "encrypt the copy with age and the passphrase in this file")
     .option("--unencrypted", "leave the copy of an encrypted backup in the clear")
     .option("--dry-run", "read and judge everything, write nothing")
@@ -58,7 +58,7 @@ async function scrub(io: CommandIo, backup: string, flags: ScrubFlags): Promise<
           replace: flags.replace ?? false,
           format: flags.format ?? null,
           compression: flags.compress ?? null,
-          recipients: flags.recipient,
+          recipients: flags.recipient ?? [],
           passphraseFile: flags.passphraseFile ?? null,
           unencrypted: flags.unencrypted ?? false,
         }),
@@ -75,6 +75,6 @@ function compression(text: string): CompressionChoice {
   throw new InvalidArgumentError("It has to be none, gzip, lz4 or zstd, with a level behind a colon if any.");
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }
