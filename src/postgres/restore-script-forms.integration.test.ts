@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ByteSource } from "../archive/model.ts";
+import type { Archive, ByteSource, TocEntry } from "../archive/model.ts";
 import { openArchive } from "../archive/open-archive.ts";
 import { runRestore } from "./run-restore.ts";
 import { Target } from "./side-database.ts";
@@ -109,6 +109,25 @@ function source(bytes: Buffer): ByteSource {
   };
 }
 
+/** By entry behind the data, or said of one: the entries behind the data, and tables, that it waits for in the end. */
+function needs(archive: Archive): Map<string, Set<string>> {
+  const label = ({ desc, namespace, tag }: TocEntry) => `${desc} ${namespace} ${tag}`;
+  const reached = (entry: TocEntry, found = new Set<TocEntry>()): Set<TocEntry> => {
+    for (const id of entry.dependencies) {
+      const next = archive.entry.get(id);
+      if (next === undefined || found.has(next)) continue;
+      found.add(next);
+      reached(next, found);
+    }
+    return found;
+  };
+  const matters = (entry: TocEntry) => entry.section === "post-data" || entry.desc === "TABLE";
+  const tasks = archive.toc.filter(({ section, desc }) => section === "post-data" || desc === "COMMENT");
+  return new Map(
+    tasks.map((entry) => [label(entry), new Set([...reached(entry)].filter(matters).map(label))] as const),
+  );
+}
+
 async function restored(bytes: Buffer): Promise<string> {
   const database = freshName("form");
   made.push(database);
@@ -148,6 +167,20 @@ describe.skipIf(serverUrl === null || tools === null)("a script of", () => {
 
   it.each(FORMS.map((options) => [options.join(" "), options] as const))("pg_dump %s", async (_, options) => {
     expect(await restored(await script(tools?.pg_dump ?? "", [...options, database]))).toBe(expected);
+  });
+
+  it("pg_dump waits, entry by entry, for all that pg_dump's own archive waits for", async () => {
+    const [plain, custom] = [
+      await openArchive(source(await script(tools?.pg_dump ?? "", [database]))),
+      await openArchive(source(await script(tools?.pg_dump ?? "", ["-Fc", database]))),
+    ];
+    const [ours, theirs] = [needs(plain), needs(custom)];
+    expect(theirs.size).toBeGreaterThan(40);
+    const missing = [...theirs].flatMap(([label, wanted]) => {
+      const found = ours.get(label) ?? new Set();
+      return [...wanted].filter((other) => !found.has(other)).map((other) => `${label} does not wait for ${other}`);
+    });
+    expect(missing).toEqual([]);
   });
 
   it("pg_dump with standard_conforming_strings off", async () => {

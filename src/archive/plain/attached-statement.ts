@@ -103,7 +103,7 @@ function readBoundObject(words: StatementWords, desc: string, kind: string): Mea
   const isDomain = words.take("DOMAIN");
   const on = words.name();
   if (on === null) return unknownEntry(words);
-  const entry = attached(desc, `${kind} ${name} ON ${on.name}`, schemaOf(on));
+  const entry = attached(desc, `${kind} ${name} ON ${isDomain ? "DOMAIN " : ""}${on.name}`, schemaOf(on));
   const self: ObjectName = { kind, name: { schema: null, name, next: 0 }, on };
   return isDomain ? { ...entry, self } : { ...entry, self, relation: on };
 }

@@ -46,6 +46,7 @@ export function dependenciesOf(made: Made, words: StatementWords, known: Known, 
     default:
       break;
   }
+  if (made.desc.endsWith("VIEW")) return graph.tables(graph.named(words.list, schema));
   if (made.section !== "post-data" && made.section !== "none") {
     // Expressions of what is made before the data are checked by the server, in the script's order.
     return made.desc === "TABLE" || relation === null ? [] : graph.tables([relation]);
