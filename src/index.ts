@@ -17,6 +17,7 @@ export { type BackupDescription, describeBackups } from "./operations/backups.ts
 export { type DemoOptions, type DemoResult, runDemo } from "./operations/demo.ts";
 export { planRestore, restoreBackup } from "./operations/restore.ts";
 export type { RunResult } from "./operations/run-evidence.ts";
+export { planScrub, scrubBackup } from "./operations/scrub/scrub.ts";
 export type { RunContext, RunEvent, Settings } from "./operations/settings.ts";
 export { reportBackup, verifyBackup } from "./operations/verify.ts";
 export { coverPolicy } from "./policy/coverage.ts";

@@ -157,7 +157,7 @@ export interface Archive {
   readonly sequential: boolean;
   /** Entries with data in the order in which they lie, as far as is known. */
   readonly dataOrder: readonly TocEntry[];
-  /** What lies around the archive, outermost first: `age`, `gzip`, `lz4`, `zstd`, `tar`. */
+  /** What lies around the archive, outermost first: `age`, `gzip`, `lz4`, `zstd`, `tar`, `pg_dumpall`. */
   readonly wrapping: readonly string[];
   /** What the operator should know of the file, each a sentence without its full stop. */
   readonly remarks: readonly string[];

@@ -24,7 +24,7 @@ export interface BackupEvidence {
   readonly archive_version: string;
   readonly compression: string;
   readonly database: string;
-  /** What lies around the archive, outermost first: `age`, `gzip`, `lz4`, `zstd`, `tar`. */
+  /** What lies around the archive, outermost first: `age`, `gzip`, `lz4`, `zstd`, `tar`, `pg_dumpall`. */
   readonly wrapping?: readonly string[];
   /** Of a file that cannot be read at any place: why it was read, once for each time from its beginning. */
   readonly readings?: readonly string[];

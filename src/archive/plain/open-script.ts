@@ -53,7 +53,7 @@ function chosenArchive(
       remarks: [...remarks, ...globalsNeeded(index, toc), ...remarksOf(source, index, isMarked)],
       ranges: new Map([...ranges].filter(([, found]) => found.length > 0)),
     },
-    wrapping,
+    index.isCluster ? [...wrapping, "pg_dumpall"] : wrapping,
   );
 }
 

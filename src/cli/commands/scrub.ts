@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option } from "commander";
-import type { CompressionChoice, ScrubFormat } from "../../operations/scrub-shape.ts";
+import type { CompressionChoice, ScrubFormat } from "../../operations/scrub/scrub-shape.ts";
 import type { CommandIo } from "../io.ts";
 import type { Register } from "../register.ts";
-import { runWithEvidence } from "../run.ts";
+import { type DatabaseFlag, databaseOption, runWithEvidence } from "../run.ts";
 
-interface ScrubFlags {
+interface ScrubFlags extends DatabaseFlag {
   readonly out?: string;
   readonly replace?: boolean;
   readonly format?: ScrubFormat;
@@ -22,6 +22,7 @@ export const registerScrub: Register = (program, io) => {
     .command("scrub")
     .description("write a copy of a backup without the people erased since it was made, for pg_restore or psql")
     .argument("[backup]", "latest, an object key, s3://bucket/key, or a path", "latest")
+    .option(...databaseOption)
     .option("--out <place>", "where to: s3://bucket/key, a path, or a folder with a slash at its end")
     .option("--replace", "put the copy in the place of the backup and remove the backup's older versions")
     .addOption(
@@ -49,8 +50,8 @@ already, 10 what was read back is not right, 130 interrupted. See sanitize --hel
 };
 
 async function scrub(io: CommandIo, backup: string, flags: ScrubFlags): Promise<void> {
-  const { planScrub, scrubBackup } = await import("../../operations/scrub.ts");
-  const result = await runWithEvidence(io, {}, (run) =>
+  const { planScrub, scrubBackup } = await import("../../operations/scrub/scrub.ts");
+  const result = await runWithEvidence(io, flags.database === undefined ? {} : { database: flags.database }, (run) =>
     flags.dryRun
       ? planScrub(run, backup)
       : scrubBackup(run, backup, {

@@ -1,8 +1,8 @@
 /** In which form a sanitised copy is written: format, compression, archive version, time of its header. Pure. */
-import type { ArchiveCompression, ArchiveHeader, LocalTime } from "../archive/model.ts";
-import { offsetAt } from "../erasure/zoned-time.ts";
-import { UsageError } from "../errors.ts";
-import type { SnapshotTime } from "./gates.ts";
+import type { ArchiveCompression, ArchiveHeader, LocalTime } from "../../archive/model.ts";
+import { offsetAt } from "../../erasure/zoned-time.ts";
+import { UsageError } from "../../errors.ts";
+import type { SnapshotTime } from "../gates.ts";
 
 export type ScrubFormat = "custom" | "directory" | "plain";
 

@@ -4,10 +4,10 @@
  * Invariants: the original is replaced only if it is still the one that was read; only versions older than the copy are
  * removed, so that a backup written meanwhile stays; the copy is in its place before anything is removed.
  */
-import { BackupRefused, SourceFailed } from "../errors.ts";
-import type { ObjectInfo, ObjectStore, ObjectVersion } from "../storage/contract.ts";
+import { BackupRefused, SourceFailed } from "../../errors.ts";
+import type { ObjectInfo, ObjectStore, ObjectVersion } from "../../storage/contract.ts";
+import type { RunContext } from "../settings.ts";
 import type { CopyLabels } from "./scrub-place.ts";
-import type { RunContext } from "./settings.ts";
 
 /** The key beside the original; listings do not take it for a backup. */
 export function besideOriginal(key: string, run: string): string {

@@ -1,14 +1,14 @@
 /** Streams a sanitised copy into its place in the form it is to have. Nothing is staged on this machine. */
 
-import { packFile } from "../archive/compression/pack-file.ts";
-import { customArchive } from "../archive/custom/custom-writer.ts";
-import { writeDirectory } from "../archive/files/directory-writer.ts";
-import type { LocalTime } from "../archive/model.ts";
-import { writeScript } from "../archive/plain/plain-writer.ts";
-import { ageEncrypt } from "../archive/wrapped/age-write.ts";
-import { textCodec } from "../erasure/text-codec.ts";
-import { PolicyRefused, UsageError } from "../errors.ts";
-import type { LateHead } from "../storage/contract.ts";
+import { packFile } from "../../archive/compression/pack-file.ts";
+import { customArchive } from "../../archive/custom/custom-writer.ts";
+import { writeDirectory } from "../../archive/files/directory-writer.ts";
+import type { LocalTime } from "../../archive/model.ts";
+import { writeScript } from "../../archive/plain/plain-writer.ts";
+import { ageEncrypt } from "../../archive/wrapped/age-write.ts";
+import { textCodec } from "../../erasure/text-codec.ts";
+import { PolicyRefused, UsageError } from "../../errors.ts";
+import type { LateHead } from "../../storage/contract.ts";
 import { archiveToWrite } from "./scrub-archive.ts";
 import type { ScrubContent } from "./scrub-content.ts";
 import type { Encryption } from "./scrub-encryption.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { joined, pieces } from "../archive/testing/sources.ts";
+import { joined, pieces } from "../../archive/testing/sources.ts";
 import { CLOSING, LargeObjectSet, TableSet, withoutClosing } from "./fingerprint.ts";
 
 describe("rows without their closing line", () => {

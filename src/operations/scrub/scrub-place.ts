@@ -1,12 +1,12 @@
 /** Where a sanitised copy goes, what is kept beside it as metadata, and taking away again what did not come to an end. */
 import { basename, dirname, resolve } from "node:path";
-import { SanitizeError, SourceFailed } from "../errors.ts";
-import type { LateHead, ObjectStore, UploadedObject } from "../storage/contract.ts";
-import { openStore } from "../storage/open-store.ts";
-import { checkSourceRegion } from "./gates.ts";
-import type { OpenBackup } from "./open-backup.ts";
+import { SanitizeError, SourceFailed } from "../../errors.ts";
+import type { LateHead, ObjectStore, UploadedObject } from "../../storage/contract.ts";
+import { openStore } from "../../storage/open-store.ts";
+import { checkSourceRegion } from "../gates.ts";
+import type { OpenBackup } from "../open-backup.ts";
+import type { RunContext } from "../settings.ts";
 import type { ScrubFormat } from "./scrub-shape.ts";
-import type { RunContext } from "./settings.ts";
 
 /** Tag and metadata that name the run a copy comes from. */
 const SANITIZED = "sanitized";

@@ -4,10 +4,10 @@
  * What belongs to the database itself (CREATE DATABASE, its settings, comment and privileges) is left out, as `pg_restore -f`
  * leaves it out: the script restores into the database that psql is connected to.
  */
-import type { TocEntry } from "../archive/model.ts";
-import type { ScriptHeading, ScriptItem, ScriptToWrite } from "../archive/plain/plain-writer.ts";
-import { planRestore, type RestorePlan, type Step } from "../postgres/restore-order.ts";
-import { SessionState } from "../postgres/session-state.ts";
+import type { TocEntry } from "../../archive/model.ts";
+import type { ScriptHeading, ScriptItem, ScriptToWrite } from "../../archive/plain/plain-writer.ts";
+import { planRestore, type RestorePlan, type Step } from "../../postgres/restore-order.ts";
+import { SessionState } from "../../postgres/session-state.ts";
 import type { ScrubContent } from "./scrub-content.ts";
 
 /** `encode` writes a text in the dump's encoding. */

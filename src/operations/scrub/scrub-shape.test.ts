@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { ArchiveHeader } from "../archive/model.ts";
-import { UsageError } from "../errors.ts";
+import type { ArchiveHeader } from "../../archive/model.ts";
+import { UsageError } from "../../errors.ts";
 import { headerClock, scrubShape } from "./scrub-shape.ts";
 
 const header = (over: Partial<ArchiveHeader>): ArchiveHeader => ({

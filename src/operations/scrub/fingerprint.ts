@@ -1,6 +1,6 @@
 /** Digests of what is written and of what is read back, so that the two can be compared to the byte in constant memory. */
 import { createHash, type Hash } from "node:crypto";
-import type { LargeObject } from "../archive/model.ts";
+import type { LargeObject } from "../../archive/model.ts";
 
 /** What ends the data of every table in an archive. */
 export const CLOSING = Buffer.from("\\.\n\n\n");

@@ -3,21 +3,21 @@
  * hand come to; whatever stops a run, nothing is left.
  */
 import { execFile } from "node:child_process";
-import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { zstdImplementation } from "../archive/compression/zstd.ts";
-import { dropDatabases, serverUrl, tool, tools } from "../postgres/testing/real-server.ts";
-import { restoreBackup } from "./restore.ts";
+import { zstdImplementation } from "../../archive/compression/zstd.ts";
+import { dropDatabases, serverUrl, tool, tools } from "../../postgres/testing/real-server.ts";
+import { restoreBackup } from "../restore.ts";
+import type { RunContext, RunEvent } from "../settings.ts";
+import { canaries } from "../testing/shop.ts";
+import { emptyDatabase, makeShop, picturesPolicy } from "../testing/shop-backup.ts";
+import { comparable, type ShopRun, setUpShopRun } from "../testing/shop-run.ts";
 import { planScrub, type ScrubOptions, scrubBackup } from "./scrub.ts";
-import type { RunContext, RunEvent } from "./settings.ts";
-import { canaries } from "./testing/shop.ts";
-import { emptyDatabase, makeShop, picturesPolicy } from "./testing/shop-backup.ts";
-import { comparable, type ShopRun, setUpShopRun } from "./testing/shop-run.ts";
 
 const run = promisify(execFile);
 const ready = serverUrl !== null && tools !== null;
@@ -207,6 +207,21 @@ describe.skipIf(!ready)("a run that may not go on leaves no copy", () => {
     await writeFile(at("mine"), "mine");
     await refused({ out: at("mine") }, {}, "exists", 8);
     expect(await readFile(at("mine"), "utf8")).toBe("mine");
+  });
+
+  it("when one database is to take the place of a whole cluster's script, which stays", async () => {
+    const script = join(folder, "backups", "cluster.sql");
+    const cluster = readFileSync(new URL("../../../fixtures/corpus/cluster.sql", import.meta.url));
+    writeFileSync(script, cluster);
+    const policy = "version: 1\ntables: { public.a: unaffected }\n";
+    const other = await setUpShopRun(folder, { url: "backups", baseDirectory: folder }, undefined, policy, []);
+    const { error } = await scrubBackup(other.context(null), script, { ...asBackup, replace: true });
+    expect(error).toMatchObject({ exitCode: 2, message: expect.stringMatching(/whole cluster/) as string });
+    expect(readFileSync(script).equals(cluster)).toBe(true);
+    const copied = await scrubBackup(other.context(null), script, { ...asBackup, out: at("one.sql") });
+    expect(copied.error).toBeUndefined();
+    expect(readFileSync(at("one.sql"), "utf8")).not.toMatch(/SCRAM|CREATE ROLE/);
+    rmSync(script);
   });
 
   it("when the backup is too old", async () => {

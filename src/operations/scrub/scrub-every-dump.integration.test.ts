@@ -6,13 +6,13 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { ScrubEvidence } from "../evidence/document.ts";
-import { dropDatabases, serverUrl, tool, tools } from "../postgres/testing/real-server.ts";
-import { restoreBackup } from "./restore.ts";
+import type { ScrubEvidence } from "../../evidence/document.ts";
+import { dropDatabases, serverUrl, tool, tools } from "../../postgres/testing/real-server.ts";
+import { restoreBackup } from "../restore.ts";
+import { everyShape, makeDump } from "../testing/every-dump.ts";
+import { emptyDatabase, makeShop, picturesPolicy } from "../testing/shop-backup.ts";
+import { comparable, type ShopRun, setUpShopRun } from "../testing/shop-run.ts";
 import { scrubBackup } from "./scrub.ts";
-import { everyShape, makeDump } from "./testing/every-dump.ts";
-import { emptyDatabase, makeShop, picturesPolicy } from "./testing/shop-backup.ts";
-import { comparable, type ShopRun, setUpShopRun } from "./testing/shop-run.ts";
 
 const ready = serverUrl !== null && tools !== null;
 /** In turn, so that every shape is written in one and every form is written from many shapes. */

@@ -5,14 +5,14 @@
  * Invariants: entries that hold column values beside the rows (statistics) never come along; an entry is the source's to the
  * byte unless a large object that goes is named in it; rows leave only through `sanitisedTable`.
  */
-import type { Archive, LargeObject, TocEntry } from "../archive/model.ts";
-import type { ErasurePlan } from "../erasure/plan.ts";
-import { Tally } from "../erasure/tally.ts";
-import { largeObjectRemains, type NewTexts } from "../postgres/large-object-remains.ts";
+import type { Archive, LargeObject, TocEntry } from "../../archive/model.ts";
+import type { ErasurePlan } from "../../erasure/plan.ts";
+import { Tally } from "../../erasure/tally.ts";
+import { largeObjectRemains, type NewTexts } from "../../postgres/large-object-remains.ts";
+import { sanitisedTable } from "../restore-table.ts";
+import type { RunContext } from "../settings.ts";
 import { CLOSING, LargeObjectSet, TableSet } from "./fingerprint.ts";
-import { sanitisedTable } from "./restore-table.ts";
 import type { ScrubFormat } from "./scrub-shape.ts";
-import type { RunContext } from "./settings.ts";
 
 /** An entry that stays; `texts` in place of its own where there are any. */
 export interface RemainingEntry {

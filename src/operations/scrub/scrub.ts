@@ -2,12 +2,15 @@
  * Writes a sanitised copy of a backup that stock tools read, as a recipe. Its promise: a copy that is told of has been read
  * back whole and found right; whatever stops the recipe, no copy is left and the original is as it was.
  */
-import { UsageError } from "../errors.ts";
-import type { ScrubEvidence } from "../evidence/document.ts";
-import type { ObjectInfo } from "../storage/contract.ts";
-import type { Journal } from "./journal.ts";
-import { type Prepared, prepare } from "./prepare.ts";
-import { type RunResult, withEvidence } from "./run-evidence.ts";
+import { UsageError } from "../../errors.ts";
+import type { ScrubEvidence } from "../../evidence/document.ts";
+import type { ObjectInfo } from "../../storage/contract.ts";
+import type { Journal } from "../journal.ts";
+import { type Prepared, prepare } from "../prepare.ts";
+import { type RunResult, withEvidence } from "../run-evidence.ts";
+import type { RunContext } from "../settings.ts";
+import { largeObjectEvidence, readingEvidence, requestEvidence, tableEvidence } from "../summaries.ts";
+import { planOnly } from "../verify.ts";
 import { ScrubContent } from "./scrub-content.ts";
 import { type Encryption, type EncryptionChoice, encryptionFor } from "./scrub-encryption.ts";
 import { type CopyLabels, copyLabels, openOut, ScrubPlace } from "./scrub-place.ts";
@@ -15,9 +18,6 @@ import { readBack } from "./scrub-read-back.ts";
 import { besideOriginal, putInPlace, removeOlderVersions } from "./scrub-replace.ts";
 import { headerClock, type ScrubShape, type ShapeChoice, scrubShape } from "./scrub-shape.ts";
 import { writeCopy } from "./scrub-write.ts";
-import type { RunContext } from "./settings.ts";
-import { largeObjectEvidence, readingEvidence, requestEvidence, tableEvidence } from "./summaries.ts";
-import { planOnly } from "./verify.ts";
 
 export interface ScrubOptions extends ShapeChoice, EncryptionChoice {
   /** URL or path of the copy; `null` with `replace`. */
@@ -39,7 +39,7 @@ export async function scrubBackup(run: RunContext, backup: string, options: Scru
     try {
       await writeAndKeep(run, journal, prepared, options);
     } finally {
-      prepared.backup.store.close();
+      await prepared.backup.close();
     }
   });
 }
@@ -63,6 +63,12 @@ async function writeAndKeep(
     throw new UsageError("a directory cannot be put in the place of another at once", {
       code: "usage",
       hint: "write the copy to a place of its own with --out, then remove the original",
+    });
+  }
+  if (options.replace && backup.archive.wrapping.includes("pg_dumpall")) {
+    throw new UsageError("one database cannot take the place of a script that holds a whole cluster", {
+      code: "usage",
+      hint: "write the copy to a place of its own with --out",
     });
   }
   const shape = scrubShape(backup.archive, options);

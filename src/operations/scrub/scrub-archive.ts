@@ -1,6 +1,6 @@
 /** A sanitised copy as an archive to write: custom or directory. Entries that did not change are the source's own bytes. */
-import type { LocalTime, TocEntry } from "../archive/model.ts";
-import type { ArchiveToWrite, EntryToWrite } from "../archive/toc/toc-to-write.ts";
+import type { LocalTime, TocEntry } from "../../archive/model.ts";
+import type { ArchiveToWrite, EntryToWrite } from "../../archive/toc/toc-to-write.ts";
 import type { ScrubContent } from "./scrub-content.ts";
 import type { ScrubShape } from "./scrub-shape.ts";
 

@@ -2,10 +2,10 @@
  * Encryption of a sanitised copy with age, such that it can be read back although only public keys are known: the copy is
  * encrypted for one more key, which is made for the run, never leaves memory and is forgotten with it.
  */
-import type { DecryptionKeys } from "../archive/model.ts";
-import type { AgeRecipients } from "../archive/wrapped/age-write.ts";
-import { UsageError } from "../errors.ts";
-import { decryptionKeys } from "./decryption-keys.ts";
+import type { DecryptionKeys } from "../../archive/model.ts";
+import type { AgeRecipients } from "../../archive/wrapped/age-write.ts";
+import { UsageError } from "../../errors.ts";
+import { decryptionKeys } from "../decryption-keys.ts";
 import type { ScrubFormat } from "./scrub-shape.ts";
 
 export interface EncryptionChoice {

@@ -7,20 +7,20 @@
  * holds statistics; the copy is not younger than the snapshot.
  */
 import { createHash } from "node:crypto";
-import type { Archive, DecryptionKeys, TocEntry } from "../archive/model.ts";
-import { openArchive } from "../archive/open-archive.ts";
-import { openArchiveFiles } from "../archive/open-files.ts";
-import { sanitiseRows } from "../erasure/sanitise-rows.ts";
-import { Tally } from "../erasure/tally.ts";
-import { VerificationFailed } from "../errors.ts";
-import type { ObjectInfo } from "../storage/contract.ts";
-import { directoryFiles } from "./directory-files.ts";
+import type { Archive, DecryptionKeys, TocEntry } from "../../archive/model.ts";
+import { openArchive } from "../../archive/open-archive.ts";
+import { openArchiveFiles } from "../../archive/open-files.ts";
+import { sanitiseRows } from "../../erasure/sanitise-rows.ts";
+import { Tally } from "../../erasure/tally.ts";
+import { VerificationFailed } from "../../errors.ts";
+import type { ObjectInfo } from "../../storage/contract.ts";
+import { directoryFiles } from "../directory-files.ts";
+import { snapshotTime } from "../gates.ts";
+import type { RunContext } from "../settings.ts";
+import { erasedLargeObjects } from "../summaries.ts";
 import { CLOSING, LargeObjectSet, TableSet, withoutClosing } from "./fingerprint.ts";
-import { snapshotTime } from "./gates.ts";
 import type { ScrubContent } from "./scrub-content.ts";
 import type { ScrubPlace } from "./scrub-place.ts";
-import type { RunContext } from "./settings.ts";
-import { erasedLargeObjects } from "./summaries.ts";
 
 /** What reading back needs to know beside the content. */
 export interface ReadBackOptions {
