@@ -2,11 +2,13 @@
  * The contract of all formats: one database, dumped in every format, compression and major that can be had on this machine,
  * restores to the same rows and the same schema, by the same plan. The reference is pg_restore and SQL by hand.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { testServers } from "../embedded/testing/servers.ts";
 import {
   dropDatabases,
   ensureRoles,
@@ -16,6 +18,8 @@ import {
   tools,
   withConnection,
 } from "../postgres/testing/real-server.ts";
+import { openStore } from "../storage/open-store.ts";
+import { TestBucket } from "../storage/testing/s3-bucket.ts";
 import { newestServerContract } from "./newest-server.contract.ts";
 import { restoreBackup } from "./restore.ts";
 import { everyShape, makeDump } from "./testing/every-dump.ts";
@@ -25,6 +29,7 @@ import { verifyBackup } from "./verify.ts";
 
 const ready = serverUrl !== null && tools !== null;
 const everything = fileURLToPath(new URL("../../fixtures/schemas/everything.sql", import.meta.url));
+const { s3 } = testServers();
 const made: string[] = [];
 let folder = "";
 let source = "";
@@ -148,6 +153,50 @@ describe.skipIf(!ready)("a large object of 40 MB", () => {
       const found = await withConnection(target, (inside) => inside.rows(look, "test"));
       expect(found).toEqual(await withConnection(large, (inside) => inside.rows(look, "test")));
       expect(found).toMatchObject([{ loid: "4123456789", size: 40_000_003 }]);
+      await rm(path, { recursive: true, force: true });
+      await dropDatabases([target]);
+    },
+    120_000,
+  );
+});
+
+describe.skipIf(!ready || s3 === null)("from a bucket", () => {
+  const shapes = [
+    "plain .sql.zst",
+    "plain of INSERTs",
+    "directory gzip",
+    "directory as .tar.zst",
+    "tar .gz",
+    "custom .dump.gz",
+  ];
+  let bucket: TestBucket;
+
+  beforeAll(async () => {
+    bucket = await TestBucket.create(s3!);
+  });
+  afterAll(async () => {
+    await bucket.remove();
+  });
+
+  it.each(everyShape.filter(({ name, major }) => major === null && shapes.includes(name)))(
+    "the same: $name",
+    async (shape) => {
+      const location = bucket.location();
+      const store = await openStore(location);
+      const path = join(folder, "for-bucket");
+      await makeDump(shape, source, path);
+      const files = (await stat(path)).isDirectory() ? await readdir(path) : [""];
+      const prefix = `${shape.name.replaceAll(/\W+/g, "-")}/`;
+      for (const file of files) {
+        await store.upload(`${prefix}${file || "backup"}`, createReadStream(join(path, file)));
+      }
+      store.close();
+      const setup = await setUpShopRun(folder, { ...location, url: `${location.url}${prefix}` }, undefined, policy);
+      const target = database("restored");
+      const restored = await restoreBackup(setup.context(target), "latest");
+      expect(restored.error).toBeUndefined();
+      expect(await comparable(target)).toBe(expected);
+      expect(restored.evidence.plan!.digest).toBe(digest || restored.evidence.plan!.digest);
       await rm(path, { recursive: true, force: true });
       await dropDatabases([target]);
     },
