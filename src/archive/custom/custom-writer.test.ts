@@ -112,6 +112,7 @@ describe("version 1.10, which stores no section", () => {
       desc,
       tag: "x",
       section: "none" as const,
+      data: desc === "TABLE DATA" ? () => pieces(Buffer.from("\\.\n\n\n"), 5) : undefined,
     }));
     const options = smallArchive({}, { minor: 10, entries: [...sessionEntries, ...entries] });
     const archive = await openArchive(memorySource(await joined(writeCustomArchive(options))));

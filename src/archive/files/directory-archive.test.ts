@@ -8,6 +8,7 @@ import { openArchiveFiles } from "../open-files.ts";
 import { filtered } from "../testing/commands.ts";
 import { type Files, memoryFiles, sampleFiles, tarOf } from "../testing/directories.ts";
 import { digests, joined, memorySource, readAll, sampleBytes, walkAll } from "../testing/sources.ts";
+import { readObjectList } from "./object-lists.ts";
 
 const openBytes = (bytes: Buffer, step?: number) => openArchive(memorySource(bytes, step));
 const digestsOf = async (name: string) => digests(await walkAll(await openBytes(sampleBytes(name))));
@@ -177,8 +178,13 @@ describe("large objects that a hand-made tar scatters", () => {
   });
 
   it("are an empty run where the list is empty", async () => {
+    const unannounced = Buffer.from(
+      sampleFiles("pg15-dir.tar").get("toc.dat")!.toString("latin1").replaceAll("\x04\0\0\0BLOB\0", "\x04\0\0\0BLOX\0"),
+      "latin1",
+    );
     const files = new Map([...sampleFiles("pg15-dir.tar")].filter(([name]) => !name.startsWith("blob_")));
-    const archive = await openArchiveFiles(memoryFiles(files.set("blobs.toc", Buffer.alloc(0))));
+    files.set("toc.dat", unannounced).set("blobs.toc", Buffer.alloc(0));
+    const archive = await openArchiveFiles(memoryFiles(files));
     const counts: number[] = [];
     await archive.walk({
       largeObjects: async (_entry, objects) => {
@@ -243,6 +249,8 @@ describe("names that pg_dump would not write", () => {
     "\n",
     "100001 blob_100001.dat\n100001 blob_100002.dat\n",
     "100001 blob_100001.dat\n100002 blob_100001.dat\n",
+    "700001 blob_100001.dat\n",
+    "100001 blob_0100001.dat\n",
     `1 blob_${"1".repeat(200)}.dat\n`,
     "x".repeat(100_000),
   ])("list of large objects %# is refused", async (list) => {
@@ -250,6 +258,52 @@ describe("names that pg_dump would not write", () => {
       expect.objectContaining({ code: "bad_object_list" }) as Error,
     );
   });
+
+  it.each([
+    ["pg15-dir.tar", "blobs.toc"],
+    ["extra-pg16-dir-zstd.tar", "blobs.toc"],
+    ["extra-pg18-dir-lz4.tar", "blobs_3643.toc"],
+  ])("%s: a list that was cut between two lines is refused", async (name, list) => {
+    const all = sampleFiles(name);
+    const lines = all
+      .get(list)!
+      .toString("latin1")
+      .split(/(?<=\n)/);
+    for (let kept = 0; kept < lines.length; kept++) {
+      const cut = new Map(all).set(list, Buffer.from(lines.slice(0, kept).join("")));
+      await expect(openArchiveFiles(memoryFiles(cut)), `${kept} lines`).rejects.toThrow(
+        expect.objectContaining({ code: "bad_object_list" }) as Error,
+      );
+    }
+  });
+
+  it("a list longer than there are files is not read to its end", async () => {
+    let given = 0;
+    const endless = async function* (): AsyncGenerator<Buffer, void, undefined> {
+      for (let oid = 1; ; oid++) {
+        given++;
+        yield Buffer.from(`${oid} blob_${oid}.dat\n`);
+      }
+    };
+    await expect(readObjectList(endless(), 10)).rejects.toThrow(/more large objects than there are files/);
+    expect(given).toBe(11);
+  });
+
+  it.each(["pg15-dir.tar", "extra-pg18-dir-lz4.tar"])(
+    "%s: a toc.dat in which data is said not to be there is refused",
+    async (name) => {
+      const all = sampleFiles(name);
+      const bytes = all.get("toc.dat")!;
+      const { toc: entries } = await openArchiveFiles(memoryFiles(all));
+      for (const entry of entries.filter(({ hasData }) => hasData)) {
+        const flipped = Buffer.from(bytes);
+        flipped[bytes.indexOf(entry.raw) + 6] = 0; // behind the dump ID, five bytes, and a sign
+        await expect(openArchiveFiles(memoryFiles(new Map(all).set("toc.dat", flipped)))).rejects.toThrow(
+          expect.objectContaining({ code: "bad_toc" }) as Error,
+        );
+      }
+    },
+  );
 
   it("a list that ends inside a line is cut", async () => {
     await expect(open([["blobs.toc", files.get("blobs.toc")!.subarray(0, -1)]])).rejects.toThrow(

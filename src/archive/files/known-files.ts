@@ -6,11 +6,12 @@
  */
 
 import type { ContentLimit } from "../compression/expansion.ts";
+import { damagedStream } from "../damage.ts";
 import type { ArchiveFiles, StoredSize, TocEntry } from "../model.ts";
 import type { Contents } from "../toc/read-contents.ts";
 import { type DataFile, type DataFiles, filesMissing, isObjects, rowFileNames } from "./data-files.ts";
-import { findFile, isDataFile, objectListName } from "./file-names.ts";
-import { readObjectList } from "./object-lists.ts";
+import { findFile, isDataFile, objectListName, objectName } from "./file-names.ts";
+import { objectsToList, readObjectList } from "./object-lists.ts";
 import { contentOf } from "./stored-content.ts";
 
 export interface KnownFilesOptions {
@@ -41,6 +42,7 @@ export async function knownFiles(
     }
     return file !== null;
   };
+  const entries = new Map(contents.toc.map((entry) => [entry.dumpId, entry]));
   for (const entry of contents.toc.filter(({ hasData }) => hasData)) {
     let whole = true;
     if (!isObjects(entry)) {
@@ -48,10 +50,15 @@ export async function knownFiles(
     } else {
       const list = findFile(byName, objectListName(entry, contents.header.minor));
       const where = `the list of large objects of dump ID ${entry.dumpId}`;
-      const objects = list === null ? null : await readObjectList(contentOf(files, list, { where, limit, signal }));
+      const most = files.files.length;
+      const objects =
+        list === null ? null : await readObjectList(contentOf(files, list, { where, limit, signal }), most);
       whole = objects !== null;
-      for (const [oid, name] of objects ?? []) {
-        whole = add(entry, oid, name) && whole;
+      if (objects !== null && !objectsToList(entry, entries).every((oid) => objects.has(oid))) {
+        throw damagedStream("bad_object_list", "fewer large objects than the table of contents announces", where);
+      }
+      for (const oid of objects ?? []) {
+        whole = add(entry, oid, objectName(oid)) && whole;
       }
     }
     if (!whole) {

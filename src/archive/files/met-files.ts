@@ -155,8 +155,8 @@ class MetFiles implements DataFiles {
     const file = await this.#locate(objectListName(entry, this.#minor), entry, signal);
     const where = `the list of large objects of dump ID ${entry.dumpId}`;
     const content = contentOf(this.#tar, { file, compression: "none" }, { where, limit: undefined, signal });
-    const list = await readObjectList(content);
-    if (list.size !== given.size || [...list].some(([oid, name]) => !given.has(oid) || name !== objectName(oid))) {
+    const list = await readObjectList(content, given.size);
+    if (list.size !== given.size || [...list].some((oid) => !given.has(oid))) {
       throw damagedStream("bad_object_list", "other large objects than are there", where);
     }
   }

@@ -2,26 +2,26 @@
  * Lists of large objects: the blobs.toc files of a directory or tar, and the defn of BLOB METADATA entries. Mirrors
  * _LoadLOs of PostgreSQL 15 to 18 (pg_backup_directory.c).
  *
- * Invariants: a name is one that pg_dump gives large objects, never a path; an OID and a name stand in a list only once.
+ * Invariants: a name is the one that pg_dump gives the large object of that OID, never a path; an OID stands in a list only
+ * once; no more is held of a list than there can be files.
  */
 
 import { ByteReader } from "../byte-reader.ts";
 import { damagedAt, truncatedAt } from "../damage.ts";
 import type { TocEntry } from "../model.ts";
-import { isObjectName } from "./file-names.ts";
+import { objectName } from "./file-names.ts";
 
 const LARGEST_OID = 0xffff_ffff;
 /** An OID has ten digits and a name nineteen characters. */
 const LONGEST_LINE_BYTES = 100;
 
 /**
- * Reads a list: lines `OID name`.
- * @returns names without suffix, by OID, in the list's order.
+ * Reads a list: lines `OID name`, of which there can be `most`: as many as there are files.
+ * @returns the OIDs in the list's order.
  * @throws ArchiveDamaged (`bad_object_list`, `truncated`)
  */
-export async function readObjectList(content: AsyncIterable<Buffer>): Promise<ReadonlyMap<number, string>> {
-  const found = new Map<number, string>();
-  const names = new Set<string>();
+export async function readObjectList(content: AsyncIterable<Buffer>, most: number): Promise<ReadonlySet<number>> {
+  const found = new Set<number>();
   const reader = new ByteReader(content);
   try {
     while (await reader.fill(1)) {
@@ -37,11 +37,13 @@ export async function readObjectList(content: AsyncIterable<Buffer>): Promise<Re
       const line = reader.window.toString("latin1", 0, Math.max(0, Math.min(end, LONGEST_LINE_BYTES)));
       const [oidText = "", name = "", ...more] = line.split(" ");
       const oid = oidIn(oidText);
-      if (oid === null || !isObjectName(name) || more.length > 0 || found.has(oid) || names.has(name)) {
+      if (oid === null || name !== objectName(oid) || more.length > 0 || found.has(oid)) {
         throw damagedAt("bad_object_list", "a line that is none in a list of large objects", at);
       }
-      found.set(oid, name);
-      names.add(name);
+      if (found.size === most) {
+        throw damagedAt("bad_object_list", "a list of more large objects than there are files", at);
+      }
+      found.add(oid);
       reader.consume(end + 1);
     }
     return found;
@@ -69,6 +71,17 @@ export function announcedObjects(entry: TocEntry, entries: ReadonlyMap<number, T
     oids.add(oid);
   }
   return oids;
+}
+
+/**
+ * The OIDs that the list of a BLOBS entry must name, for all that lists have no end mark. Up to 1.15 there is one BLOBS entry,
+ * and a BLOB entry for each large object that is created.
+ */
+export function objectsToList(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): readonly number[] {
+  const announced = announcedObjects(entry, entries);
+  return announced === null
+    ? [...entries.values()].filter(({ desc }) => desc === "BLOB").map(({ oid }) => oid)
+    : [...announced];
 }
 
 /** 1 to 2^32-1, in decimal digits. */

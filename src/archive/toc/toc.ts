@@ -75,6 +75,10 @@ export function readEntry(cursor: Cursor, buffer: Buffer, minor: number, tail: T
   if (stored !== null && (stored.state === 3) === hasData) {
     throw damagedAt("bad_toc", `entry of dump ID ${dumpId} contradicts itself on having data`, start);
   }
+  // In a toc.dat nothing else contradicts the flag, and the rows would be missing without a word.
+  if (!hasData && DATA_ENTRIES.has(desc)) {
+    throw damagedAt("bad_toc", `entry of dump ID ${dumpId} is ${desc} and has no data`, start);
+  }
   return {
     dumpId,
     hasData,
@@ -101,6 +105,8 @@ export function readEntry(cursor: Cursor, buffer: Buffer, minor: number, tail: T
 }
 
 const TRUE = Buffer.from("true");
+/** What pg_dump writes only with a function that dumps the data. */
+const DATA_ENTRIES: ReadonlySet<string> = new Set(["TABLE DATA", "BLOBS"]);
 
 /** OIDs and dependencies are decimal text in strings. */
 function parseDecimal(text: Buffer, start: number): number {
