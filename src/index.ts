@@ -3,7 +3,7 @@
  * exits: configuration, clock, signal and progress are the caller's.
  */
 export type { Archive, ArchiveHeader, ByteSource, TocEntry } from "./archive/model.ts";
-export { closeArchive, openArchive } from "./archive/open-archive.ts";
+export { closeArchive, finishArchive, openArchive } from "./archive/open-archive.ts";
 export * from "./errors.ts";
 export type { EvidenceDocument, RunOutcome } from "./evidence/document.ts";
 export { type EvidenceSignature, signEvidence, verifyEvidence } from "./evidence/signature.ts";

@@ -1,8 +1,17 @@
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { ArchiveDamaged } from "../errors.ts";
 import { writeCustomArchive } from "./custom/custom-writer.ts";
-import { openArchive } from "./open-archive.ts";
-import { joined, memorySource, sampleBytes, sessionEntries, smallArchive, tableEntry } from "./testing/sources.ts";
+import { finishArchive, openArchive } from "./open-archive.ts";
+import {
+  joined,
+  memorySource,
+  pieces,
+  sampleBytes,
+  sessionEntries,
+  smallArchive,
+  tableEntry,
+} from "./testing/sources.ts";
 import { intBytes } from "./toc/primitives.ts";
 
 const open = (bytes: Buffer) => openArchive(memorySource(bytes));
@@ -140,6 +149,28 @@ describe("a table of contents", () => {
     change(bytes.subarray(start, start + raw.length + 9));
     await expect(open(bytes)).rejects.toThrow(ArchiveDamaged);
     await expect(open(bytes)).rejects.toThrow(message);
+  });
+});
+
+describe("a compressed file of which not all is wanted", () => {
+  it("is proven by reading on to its end, where its checksum stands", async () => {
+    const rows = Buffer.from(`${"0123456789abcdef\n".repeat(20_000)}\\.\n\n\n`);
+    const tables = [10, 11].map((dumpId) => tableEntry(dumpId, `t${dumpId}`, rows, 60_000));
+    const options = smallArchive({}, { compression: "none", entries: [...sessionEntries, ...tables] });
+    const stored = gzipSync(await joined(writeCustomArchive(options)), { level: 0 });
+    const first = async (bytes: Buffer) => {
+      const archive = await openArchive(memorySource(bytes));
+      return { archive, rows: await joined(archive.tableData(archive.entry.get(10)!)) };
+    };
+    const sound = await first(stored);
+    expect(sound.rows.equals(rows)).toBe(true);
+    await finishArchive(sound.archive);
+
+    const changed = Buffer.from(stored);
+    changed.writeUInt8(changed.readUInt8(200_000) ^ 1, 200_000);
+    const other = await first(changed);
+    expect(other.rows.equals(rows)).toBe(false);
+    await expect(finishArchive(other.archive)).rejects.toThrow(ArchiveDamaged);
   });
 });
 

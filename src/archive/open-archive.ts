@@ -15,7 +15,7 @@ import type { Archive, ByteSource, OpenOptions } from "./model.ts";
 import { openScript } from "./plain/open-script.ts";
 import { readScriptStart } from "./plain/script-start.ts";
 import { type Contents, readContents } from "./toc/read-contents.ts";
-import { releaseSource } from "./wrapped/sequential-source.ts";
+import { finishSource, releaseSource } from "./wrapped/sequential-source.ts";
 import { type Unwrapped, unwrap } from "./wrapped/unwrap.ts";
 
 /**
@@ -58,6 +58,17 @@ export async function readHeaderOf(
 }
 
 const sources = new WeakMap<Archive, ByteSource>();
+
+/**
+ * To be called when all of an archive's data that is wanted has been read: reads on to the end of a compressed file, whose
+ * checksum proves what was read only then. @throws ArchiveDamaged, SourceFailed, Interrupted
+ */
+export async function finishArchive(archive: Archive, signal?: AbortSignal): Promise<void> {
+  const source = sources.get(archive);
+  if (source !== undefined) {
+    await finishSource(source, signal);
+  }
+}
 
 /**
  * Ends what an archive keeps open between reads: the decoder of a compressed file with its socket or file. To be called by

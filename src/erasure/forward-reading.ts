@@ -38,6 +38,7 @@ export async function readForwards(task: ForwardReading): Promise<readonly strin
       continue;
     }
     const cycle = firstCycle(task);
+    if (cycle.length === 0) throw new RangeError("a table that must be read first is not among the archive's data");
     const rounds = await task.readCycle(cycle);
     const why = `to follow references within ${cycle.map(({ label }) => label).join(", ")}`;
     readings.push(...Array.from({ length: rounds }, () => why));

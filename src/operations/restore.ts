@@ -2,6 +2,7 @@
  * The main job as a recipe, top to bottom. Its one promise to the reader: nothing carries the target's name before every
  * step above go-live has succeeded, and whatever stops the recipe, the side database is removed.
  */
+import { finishArchive } from "../archive/open-archive.ts";
 import type { ErasurePlan } from "../erasure/plan.ts";
 import { Tally } from "../erasure/tally.ts";
 import { LedgerRefused, SanitizeError, UsageError, VerificationFailed } from "../errors.ts";
@@ -130,6 +131,7 @@ async function load(
     signal: run.signal,
   });
   for (const { name, seconds } of result.phases) journal.addPhase(name, seconds);
+  await finishArchive(archive, run.signal);
   journal.add({
     backup: readingEvidence(prepared.backup, plan),
     tables: tableEvidence(plan, tally),

@@ -3,6 +3,7 @@
  * every block of the file read in order, large objects included) the check of `verify`.
  */
 import type { LargeObject } from "../archive/model.ts";
+import { finishArchive } from "../archive/open-archive.ts";
 import { Tally } from "../erasure/tally.ts";
 import type { Journal } from "./journal.ts";
 import type { Prepared } from "./prepare.ts";
@@ -22,7 +23,7 @@ export async function scanBackup(
   await journal.phase("reading backup", async () => {
     const entries = archive.toc.filter((entry) => entry.desc === "TABLE DATA" && entry.hasData);
     run.onEvent({ type: "size", tables: entries.length, bytes: prepared.backup.object.size });
-    if (everyBlock || !archive.randomAccess) {
+    if (everyBlock || archive.sequential || !archive.randomAccess) {
       largeObjects = 0;
       await archive.walk(
         {
@@ -40,6 +41,7 @@ export async function scanBackup(
         }
       }
     }
+    await finishArchive(archive, run.signal);
   });
   journal.add({
     backup: readingEvidence(prepared.backup, prepared.plan),

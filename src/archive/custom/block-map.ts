@@ -135,7 +135,7 @@ export class BlockMap {
       this.#scan.ended(entry, end);
       this.#scanOffset = end;
     }
-    if (this.complete && this.inFileOrder().at(-1) === entry) {
+    if (this.#isLast(entry.dumpId)) {
       await this.checkEnd(reader);
     }
   }
@@ -218,6 +218,15 @@ export class BlockMap {
     } else {
       await new ChunkStream(reader, this.#header).skipRest();
     }
+  }
+
+  /** No block lies behind this one. */
+  #isLast(dumpId: number): boolean {
+    if (!this.complete) {
+      return false;
+    }
+    this.#sorted ??= [...this.#positions.values()].sort((one, other) => one - other);
+    return this.#positions.get(dumpId) === this.#sorted.at(-1);
   }
 
   /** The next block's position, the file's end for the last one; `null` while positions are missing. */

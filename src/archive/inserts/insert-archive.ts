@@ -6,6 +6,7 @@
  * closing `\.`.
  */
 
+import { damagedStream } from "../damage.ts";
 import type { Archive, ArchiveHeader, LargeObject, StoredSize, TocEntry, WalkHandlers } from "../model.ts";
 import { decoderFor } from "../toc/encoding.ts";
 import { leadBytes } from "../toc/lead-bytes.ts";
@@ -40,6 +41,18 @@ export async function withCopyRows(archive: Archive, signal?: AbortSignal): Prom
     plans.set(entry.dumpId, await insertPlan(entry, columns.of(entry), first));
   }
   return new InsertArchive(archive, plans);
+}
+
+/** Passes statements on. @throws ArchiveDamaged (`truncated`) without what dumpTableData_insert (pg_dump.c) writes last. */
+async function* closedByNewlines(data: AsyncIterable<Buffer>, table: string): AsyncGenerator<Buffer, void, undefined> {
+  let last = "";
+  for await (const bytes of data) {
+    last = (last + bytes.toString("latin1", Math.max(0, bytes.length - 2))).slice(-2);
+    yield bytes;
+  }
+  if (last !== "\n\n") {
+    throw damagedStream("truncated", "INSERT statements end without pg_dump's two newlines", `the data of ${table}`);
+  }
 }
 
 class InsertArchive implements Archive {
@@ -133,7 +146,8 @@ class InsertArchive implements Archive {
       leads: leadBytes(this.encoding),
       accept: (head, where) => plan.accept(decode(head), where),
     });
-    yield* rows.copyText(data);
+    // a script's statements are known to be whole; elsewhere pg_dump's two closing newlines are the sign that all are there
+    yield* rows.copyText(this.header.format === "plain" ? data : closedByNewlines(data, plan.table));
     yield END_OF_DATA;
   }
 

@@ -18,6 +18,9 @@ const READ_AHEAD_BYTES = 64 * 1024;
 /** Ints and strings every entry has; the least it can take is that many lengths. */
 const FIELDS_PER_ENTRY = 14;
 
+/** What a small compressed file can claim must not fill the memory: an entry takes a kilobyte. */
+const MOST_ENTRIES = 1_000_000;
+
 /** What reading the header and the TOC gave. */
 export interface Contents {
   readonly header: ArchiveHeader;
@@ -92,6 +95,13 @@ async function* entriesOf(
   const count = await parse(input, "its table of contents", (cursor) => cursor.int());
   if (count < 0 || count * FIELDS_PER_ENTRY * (1 + input.sizes.intSize) > input.size) {
     throw damagedAt("bad_toc", `impossible number of entries ${count}`, start);
+  }
+  if (count > MOST_ENTRIES) {
+    throw unsupported(
+      "too_many_entries",
+      `the table of contents claims ${count} entries, more than ${MOST_ENTRIES}`,
+      "dump the database in parts, by schema",
+    );
   }
   const seen = new Set<number>();
   for (let index = 0; index < count; index++) {

@@ -59,6 +59,11 @@ export class SequentialSource implements ByteSource {
     }
   }
 
+  /** Reads on to the end of the content, so that what proves it (a checksum, the last frame's end) has been looked at. */
+  async finish(signal?: AbortSignal): Promise<void> {
+    for await (const bytes of this.read(this.#held?.position ?? 0, undefined, signal)) void bytes;
+  }
+
   /** Ends the decoder that is kept, and those of the sources below. The next read begins the content again. */
   async release(): Promise<void> {
     clearTimeout(this.#idle);
@@ -103,6 +108,13 @@ export async function releaseSource(source: ByteSource): Promise<void> {
   }
 }
 
+/** Reads on to the end of a source that is read forwards, if it is one. @throws ArchiveDamaged, SourceFailed, Interrupted */
+export async function finishSource(source: ByteSource, signal?: AbortSignal): Promise<void> {
+  if (source instanceof SequentialSource) {
+    await source.finish(signal);
+  }
+}
+
 /** One decoder with its position. */
 class Decoding {
   readonly #content: Bytes;
@@ -117,6 +129,10 @@ class Decoding {
     const { signal } = this.#stop;
     // A signal of its own: that of a read would end the decoder for all reads after it.
     this.#content = decode(piecesOf(below.read(0, below.size ?? undefined, signal)));
+  }
+
+  get position(): number {
+    return this.#position;
   }
 
   get usable(): boolean {

@@ -2,6 +2,7 @@
  * Writes a sanitised copy of a backup that stock tools read, as a recipe. Its promise: a copy that is told of has been read
  * back whole and found right; whatever stops the recipe, no copy is left and the original is as it was.
  */
+import { finishArchive } from "../../archive/open-archive.ts";
 import { UsageError } from "../../errors.ts";
 import type { ScrubEvidence } from "../../evidence/document.ts";
 import type { ObjectInfo } from "../../storage/contract.ts";
@@ -110,6 +111,7 @@ async function write(run: RunContext, journal: Journal, prepared: Prepared, copy
     const tables = archive.toc.filter((entry) => entry.desc === "TABLE DATA" && entry.hasData).length;
     run.onEvent({ type: "size", tables, bytes: backup.object.size });
     await writeCopy({ ...copy, content, createdAt, startedAt: backup.snapshot.at }, copy.place);
+    await finishArchive(archive, run.signal);
   });
   journal.add({
     backup: readingEvidence(backup, plan),
