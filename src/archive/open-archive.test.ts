@@ -3,15 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ArchiveDamaged } from "../errors.ts";
 import { writeCustomArchive } from "./custom/custom-writer.ts";
 import { finishArchive, openArchive } from "./open-archive.ts";
-import {
-  joined,
-  memorySource,
-  pieces,
-  sampleBytes,
-  sessionEntries,
-  smallArchive,
-  tableEntry,
-} from "./testing/sources.ts";
+import { joined, memorySource, sampleBytes, sessionEntries, smallArchive, tableEntry } from "./testing/sources.ts";
 import { intBytes } from "./toc/primitives.ts";
 
 const open = (bytes: Buffer) => openArchive(memorySource(bytes));
