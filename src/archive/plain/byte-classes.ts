@@ -67,3 +67,23 @@ export function indexOfByte(window: Buffer, byte: number, from: number): number 
   for (let at = from; at < near; at++) if (window[at] === byte) return at;
   return near === window.length ? -1 : window.indexOf(byte, near);
 }
+
+/** Where the line ends that `from` is in. A lone carriage return ends it, too, for the server as for psql. */
+export function lineEnd(window: Buffer, from: number): number {
+  let end = from;
+  while (end < window.length && window[end] !== 0x0a && window[end] !== 0x0d) end++;
+  return end;
+}
+
+/** The quote at `at` is that of an `E''`, in a statement that begins at `first`. */
+export function isEscapePrefix(window: Buffer, first: number, at: number): boolean {
+  if (at <= first || (window[at - 1]! | 0x20) !== 0x65) return false;
+  return at - 1 === first || !isWordByte(window[at - 2]!);
+}
+
+/** Behind the word that begins at `from`. `leads`: see toc/lead-bytes.ts. */
+export function wordEnd(window: Buffer, from: number, leads: Uint8Array | null): number {
+  let end = from + 1;
+  while (end < window.length && isWordByte(window[end]!)) end += leads?.[window[end]!] === 1 ? 2 : 1;
+  return end;
+}

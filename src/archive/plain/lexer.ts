@@ -10,6 +10,7 @@ import type { ByteReader } from "../byte-reader.ts";
 import { meaningful, type Token, tokens } from "../sql/tokens.ts";
 import { isSpace } from "./byte-classes.ts";
 import { insertHeadEnd } from "./insert-statement.ts";
+import { behindCopy, carriageInside, carriageReturns, commandInside, commandName } from "./lexer-faults.ts";
 import { endsInside, ScriptFault } from "./script-fault.ts";
 import { StatementScan } from "./statement-scan.ts";
 
@@ -232,6 +233,8 @@ export class ScriptLexer {
     if (newline < 0 && kind === "command" && commandName(bytes) !== "\\unrestrict") {
       throw endsInside("a psql command", start);
     }
+    const carriage = bytes.indexOf(0x0d);
+    if (carriage >= 0 && carriage < length - 1) throw carriageInside(start + carriage);
     if (bytes[length - 1] === 0x0d && (kind === "command" || length === 3)) throw carriageReturns(start + length - 1);
     this.#at = at + length;
     return { kind, start, end: start + length, bytes };
@@ -251,15 +254,6 @@ function startsWith(window: Buffer, at: number, head: Buffer): boolean {
   return true;
 }
 
-function commandInside(rest: Buffer, offset: number): ScriptFault {
-  return new ScriptFault(
-    "psql_command",
-    `a psql command ${commandName(rest)} inside a statement`,
-    offset,
-    "pg_dump writes none there; take it out of a copy of the script, or make the backup with pg_dump -Fc",
-  );
-}
-
 /** The server would answer with "send the rows". */
 function isCopyFromStdin(bytes: Buffer): boolean {
   if (bytes.toString("latin1", 0, 4).toUpperCase() !== "COPY") return false;
@@ -267,27 +261,4 @@ function isCopyFromStdin(bytes: Buffer): boolean {
   const isWord = (token: Token | undefined, word: string) =>
     token?.kind === "word" && token.text.toUpperCase() === word;
   return words.some((token, at) => isWord(token, "FROM") && isWord(words[at + 1], "STDIN"));
-}
-
-/** A psql command's name, which is all that is ever said of it. */
-export function commandName(line: Buffer): string {
-  return /^\\[a-zA-Z_]{1,20}|^\\[!?;.]/.exec(line.toString("latin1", 0, 24))?.[0] ?? "of an unknown name";
-}
-
-function carriageReturns(offset: number): ScriptFault {
-  return new ScriptFault(
-    "crlf",
-    "the script's line ends are CR LF: git's autocrlf, a Windows editor or a transfer in text mode rewrote them, in the data too,",
-    offset,
-    "fetch the file again as binary, or make the backup with pg_dump -Fc",
-  );
-}
-
-function behindCopy(offset: number): ScriptFault {
-  return new ScriptFault(
-    "copy_statement",
-    "something stands behind a COPY statement on its line",
-    offset,
-    "make the backup with pg_dump itself",
-  );
 }

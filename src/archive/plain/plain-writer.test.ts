@@ -145,11 +145,18 @@ COPY public.t (a, b) FROM stdin;
 
   it.each([
     ["a command of psql", "SELECT 1; \\! id\n"],
+    ["a command behind a literal of two lines", "COMMENT ON TABLE t IS E'a'\n'b\\'' \\! id';"],
+    ["a command behind a carriage return in a comment", "SELECT 1 -- a\r \\! id\n;"],
     ["a literal that never ends", "SELECT 'a;"],
     ["a comment that never ends", "SELECT 1; /* a"],
     ["a quoted name that never ends", 'CREATE TABLE "t;'],
   ])("refuses a definition with %s", async (_what, sql) => {
     await expect(script([statement(sql)])).rejects.toMatchObject({ code: "unsafe_statement", exitCode: 7 });
+  });
+
+  it("refuses a search path with a command of psql", async () => {
+    const searchPath = "SELECT pg_catalog.set_config('search_path', '', false);\n\\! id\n";
+    await expect(script([], { searchPath })).rejects.toMatchObject({ code: "unsafe_statement" });
   });
 
   it("takes backslashes where SQL has them", async () => {

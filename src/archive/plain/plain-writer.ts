@@ -15,6 +15,8 @@ import { tokens } from "../sql/tokens.ts";
 const LARGE_OBJECT_PIECE = 16_384;
 /** Small pieces are joined to at least this many bytes. */
 const OUTPUT_BYTES = 64 * 1024;
+/** Its entry, wherever it stands. */
+const SEARCH_PATH = { dumpId: 0, desc: "SEARCHPATH" };
 /** INV_WRITE of libpq-fs.h. */
 const WRITE_MODE = 131_072;
 
@@ -117,7 +119,7 @@ function preamble(script: ScriptToWrite): string {
     "SET idle_in_transaction_session_timeout = 0;",
     `SET client_encoding = '${script.encoding}';`,
     `SET standard_conforming_strings = ${strings ? "on" : "off"};`,
-    ...(script.searchPath === null ? [] : [script.searchPath.trimEnd()]),
+    ...(script.searchPath === null ? [] : [checked(script.searchPath, SEARCH_PATH, strings).trimEnd()]),
     "SET check_function_bodies = false;",
     "SET xmloption = content;",
     "SET client_min_messages = warning;",
@@ -147,7 +149,11 @@ function oneLine(text: string): string {
 }
 
 /** A server never sees a backslash outside literals; psql would run what follows it. What never ends swallows the rest. */
-function checked(statement: string, heading: ScriptHeading, standardConformingStrings: boolean): string {
+function checked(
+  statement: string,
+  heading: Pick<ScriptHeading, "dumpId" | "desc">,
+  standardConformingStrings: boolean,
+): string {
   const odd = tokens(statement, { standardConformingStrings }).some(
     ({ kind, text }) => kind === "other" && (text.length > 1 || text === "\\"),
   );

@@ -15,13 +15,12 @@ import type { StatementWords } from "./statement-words.ts";
 const TRANSACTIONS = new Set(["BEGIN", "COMMIT", "START", "END"]);
 /** They make or change rows, or run what the script does not show. */
 const WRITING = new Set(
-  "UPDATE DELETE MERGE TRUNCATE DO CALL EXECUTE PREPARE WITH VALUES TABLE INSERT IMPORT ROLLBACK ABORT SAVEPOINT".split(
-    " ",
-  ),
+  `UPDATE DELETE MERGE TRUNCATE DO CALL EXECUTE PREPARE WITH VALUES TABLE INSERT IMPORT ROLLBACK ABORT SAVEPOINT EXPLAIN
+  DECLARE FETCH MOVE LOAD`.split(/\s+/),
 );
 /** Other first words of SQL commands (PostgreSQL 18). */
 const KNOWN = new Set(
-  "ANALYZE CHECKPOINT CLOSE CLUSTER COPY DEALLOCATE DECLARE DISCARD DROP EXPLAIN FETCH LISTEN LOAD LOCK MOVE NOTIFY REASSIGN REINDEX RELEASE SHOW UNLISTEN VACUUM".split(
+  "ANALYZE CHECKPOINT CLOSE CLUSTER DEALLOCATE DISCARD LISTEN LOCK NOTIFY REASSIGN REINDEX RELEASE SHOW UNLISTEN VACUUM".split(
     " ",
   ),
 );
@@ -56,7 +55,7 @@ export function readStatement(words: StatementWords): Meaning {
   }
 }
 
-/** The functions that pg_dump calls; any other could do anything. */
+/** The functions that pg_dump calls, alone and with literals; anything else could do anything. */
 function readSelect(words: StatementWords): Meaning {
   words.at = 1;
   const isStatistics = words.takeText("*") && words.take("FROM");
@@ -69,7 +68,7 @@ function readSelect(words: StatementWords): Meaning {
     case "setval":
       return readSequenceValue(words);
     case "lo_create":
-      return { does: "large-object", oid: words.string() ?? words.list[words.at]?.text ?? "" };
+      return readLargeObject(words);
     case "lo_unlink":
       return { does: "nothing" };
     default:
@@ -77,9 +76,21 @@ function readSelect(words: StatementWords): Meaning {
   }
 }
 
+function readLargeObject(words: StatementWords): Meaning {
+  const oid = words.string() ?? words.number() ?? "";
+  return /^\d{1,10}$/.test(oid) && words.takeText(")") && words.ended
+    ? { does: "large-object", oid }
+    : { does: "refuse", what: "SELECT lo_create" };
+}
+
 function readSequenceValue(words: StatementWords): Meaning {
   const name = qualifiedName(meaningful(tokens(words.string() ?? "")), 0);
-  if (name === null) return { does: "refuse", what: "SELECT setval" };
+  if (words.takeText("::") && words.name()?.name !== "regclass") return { does: "refuse", what: "SELECT setval" };
+  const hasValue = words.takeText(",") && words.number() !== null;
+  if (words.takeText(",")) words.skip("TRUE", "FALSE");
+  if (name === null || !hasValue || !words.takeText(")") || !words.ended) {
+    return { does: "refuse", what: "SELECT setval" };
+  }
   const made: Made = { does: "make", desc: "SEQUENCE SET", tag: name.name, schema: schemaOf(name), section: "data" };
   return { ...made, relation: name };
 }

@@ -60,13 +60,15 @@ export class ScriptSettings {
       return true;
     }
     if (words.take("SET")) {
-      this.#set(words.skip("SESSION", "LOCAL"), offset);
+      const isLocal = words.is("LOCAL");
+      this.#set(words.skip("SESSION", "LOCAL"), isLocal, offset);
       return true;
     }
     return words.take("SELECT") && this.#setConfig(words, offset);
   }
 
-  #set(words: StatementWords, offset: number): void {
+  /** `isLocal`: until the transaction's end, which nobody follows here. */
+  #set(words: StatementWords, isLocal: boolean, offset: number): void {
     if (words.take("AUTHORIZATION")) {
       const literal = words.string();
       const role = literal ?? (words.is("DEFAULT") ? null : words.identifier());
@@ -77,15 +79,14 @@ export class ScriptSettings {
     // A restore acts as the role that its target names.
     if (words.take("ROLE")) return;
     const name = words.identifier()?.toLowerCase() ?? "";
+    if (isLocal && !WITHOUT_MEANING.has(name)) throw unsupportedSetting(name, offset);
     if (!words.takeText("=")) words.take("TO");
     switch (name) {
       case "client_encoding":
         this.#setEncoding(words.string() ?? words.identifier() ?? "");
         return;
       case "standard_conforming_strings":
-        this.standardConformingStrings = !["off", "false"].includes(
-          (words.string() ?? words.identifier() ?? "").toLowerCase(),
-        );
+        this.standardConformingStrings = isOn(words, name, offset);
         return;
       case "search_path":
         this.#setSchema(words, offset);
@@ -97,7 +98,7 @@ export class ScriptSettings {
         this.tableam = words.string() ?? words.identifier();
         return;
       case "default_with_oids":
-        if (words.is("TRUE") || words.is("ON")) throw unsupportedSetting(name, offset);
+        if (isOn(words, name, offset)) throw unsupportedSetting(name, offset);
         return;
       default:
         if (!WITHOUT_MEANING.has(name)) throw unsupportedSetting(name, offset);
@@ -128,10 +129,21 @@ export class ScriptSettings {
     const name = words.string();
     const value = words.takeText(",") ? words.string() : null;
     if (name !== "search_path" || value !== "") throw unsupportedSetting(name ?? "", offset);
+    // What is passed on is this statement: nothing may stand in it beside the one call.
+    const isAlone = words.takeText(",") && words.skip("TRUE", "FALSE").takeText(")") && words.ended;
+    if (!isAlone) throw unsupportedSetting(name, offset);
     this.searchPath = `${words.text}\n`;
     this.schema = "";
     return true;
   }
+}
+
+/** The value as parse_bool of bool.c reads it. */
+function isOn(words: StatementWords, name: string, offset: number): boolean {
+  const value = words.string() ?? words.identifier() ?? words.number() ?? "";
+  if (words.ended && /^(?:on|t(?:r(?:ue?)?)?|y(?:es?)?|1)$/i.test(value)) return true;
+  if (words.ended && /^(?:off?|f(?:a(?:l(?:se?)?)?)?|no?|0)$/i.test(value)) return false;
+  throw unsupportedSetting(name, offset);
 }
 
 export function encodingUnknown(offset: number): ScriptFault {

@@ -45,7 +45,7 @@ const dollar = (value: string) => {
   return `${tag}$${value}${tag}$`;
 };
 const comment = (value: string) =>
-  `/* ${value.replaceAll("*/", "").replaceAll("/*", "")} */ -- ${value.replaceAll("\n", "")}\n`;
+  `/* ${value.replaceAll("*/", "").replaceAll("/*", "")} */ -- ${value.replaceAll(/[\r\n]/g, "")}\n`;
 const copyText = (value: string) =>
   value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll("\r", "\\r").replaceAll("\t", "\\t");
 

@@ -13,18 +13,23 @@ import {
   DASH,
   DOLLAR,
   indexOfByte,
+  isEscapePrefix,
+  isSpace,
   isTagByte,
   isWordByte,
   LEAD,
+  lineEnd,
   NAME_QUOTE,
   OPEN,
   QUOTE,
   SEMICOLON,
   SLASH,
   WORD,
+  wordEnd,
 } from "./byte-classes.ts";
+import { RoutineBody } from "./routine-body.ts";
 
-type State = "code" | "string" | "escapes" | "name" | "dollar" | "line" | "block";
+type State = "code" | "string" | "escapes" | "behind escapes" | "name" | "dollar" | "line" | "block";
 
 /** The end of the statement, a psql command inside it, or neither as yet. */
 export type ScanResult = "end" | "backslash" | "more";
@@ -44,9 +49,7 @@ export class StatementScan {
   #parentheses = 0;
   #nesting = 0;
   #tag = Buffer.alloc(0);
-  #words = 0;
-  #head = "";
-  #atomic = 0;
+  readonly #body = new RoutineBody();
 
   /** `leads`: see toc/lead-bytes.ts. `backslashes`: they escape in `'…'` too (standard_conforming_strings is off). */
   constructor(leads: Uint8Array | null, backslashes: boolean) {
@@ -64,9 +67,7 @@ export class StatementScan {
     this.#classes = words ? this.#withWords : this.#withoutWords;
     this.#state = "code";
     this.#parentheses = 0;
-    this.#words = 0;
-    this.#head = "";
-    this.#atomic = 0;
+    this.#body.begin();
   }
 
   /** A comment, outside of any statement, begins at index `at`. */
@@ -80,6 +81,7 @@ export class StatementScan {
   shift(count: number): void {
     this.at -= count;
     this.#first -= count;
+    this.#body.shift(count);
   }
 
   /** At "end" `at` is behind the comment that {@link beginComment} began. */
@@ -102,6 +104,9 @@ export class StatementScan {
         case "escapes":
           if (!this.#escaped(window, final)) return "more";
           break;
+        case "behind escapes":
+          if (!this.#continued(window, final)) return "more";
+          break;
         case "name":
           if (!this.#quoted(window, 0x22, final)) return "more";
           break;
@@ -109,9 +114,8 @@ export class StatementScan {
           if (!this.#dollarQuoted(window)) return "more";
           break;
         case "line": {
-          const end = window.indexOf(0x0a, this.at);
-          this.at = end < 0 ? window.length : end;
-          if (end < 0) return "more";
+          this.at = lineEnd(window, this.at);
+          if (this.at >= window.length) return "more";
           this.#state = "code";
           break;
         }
@@ -134,7 +138,7 @@ export class StatementScan {
       switch (classes[window[at]!]) {
         case SEMICOLON:
           at++;
-          if (this.#parentheses > 0 || this.#atomic > 0) break;
+          if (this.#parentheses > 0 || this.#body.isOpen) break;
           this.at = at;
           return "end";
         case OPEN:
@@ -146,7 +150,7 @@ export class StatementScan {
           at++;
           break;
         case QUOTE:
-          this.#state = this.#backslashes || this.#isEscapeString(window, at) ? "escapes" : "string";
+          this.#state = this.#backslashes || isEscapePrefix(window, this.#first, at) ? "escapes" : "string";
           this.at = at + 1;
           return null;
         case NAME_QUOTE:
@@ -160,9 +164,9 @@ export class StatementScan {
           at += 2;
           break;
         case WORD: {
-          const end = this.#wordEnd(window, at);
+          const end = wordEnd(window, at, this.#leads);
           if (end >= length && !final) return "more";
-          this.#word(window.toString("latin1", at, Math.min(end, at + 10)));
+          this.#body.word(window, at, end, this.#parentheses > 0);
           at = end;
           break;
         }
@@ -211,29 +215,6 @@ export class StatementScan {
     return true;
   }
 
-  #isEscapeString(window: Buffer, at: number): boolean {
-    if (at <= this.#first || (window[at - 1]! | 0x20) !== 0x65) return false;
-    return at - 1 === this.#first || !isWordByte(window[at - 2]!);
-  }
-
-  #wordEnd(window: Buffer, from: number): number {
-    const leads = this.#leads;
-    let end = from + 1;
-    while (end < window.length && isWordByte(window[end]!)) end += leads?.[window[end]!] === 1 ? 2 : 1;
-    return end;
-  }
-
-  /** CREATE [OR REPLACE] FUNCTION|PROCEDURE … BEGIN … END, with CASE … END inside. */
-  #word(text: string): void {
-    this.#words++;
-    const word = text.toUpperCase();
-    if (this.#words <= 4) this.#head += `${word} `;
-    if (this.#parentheses > 0 || (word !== "BEGIN" && word !== "CASE" && word !== "END")) return;
-    if (!/^CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) /.test(this.#head)) return;
-    if (word === "BEGIN" || (word === "CASE" && this.#atomic > 0)) this.#atomic++;
-    else if (word === "END" && this.#atomic > 0) this.#atomic--;
-  }
-
   /** Up to behind the closing quote; a doubled one is content. */
   #quoted(window: Buffer, quote: number, final: boolean): boolean {
     for (let from = this.at; ; from = this.at + 2) {
@@ -260,13 +241,31 @@ export class StatementScan {
       if (at + 1 >= length && !final) break;
       if (byte === 0x27 && window[at + 1] !== 0x27) {
         this.at = at + 1;
-        this.#state = "code";
+        this.#state = "behind escapes";
         return true;
       }
       at += byte === 0x5c && leads !== null && leads[window[at + 1] ?? 0] === 1 ? 1 : 2;
     }
     this.at = at;
     return false;
+  }
+
+  /** A literal goes on behind spaces and comments with another quote, and backslashes still escape in it (quotecontinue). */
+  #continued(window: Buffer, final: boolean): boolean {
+    const { length } = window;
+    for (;;) {
+      while (this.at < length && isSpace(window[this.at]!)) this.at++;
+      if (this.at + 1 >= length && !final) return false;
+      const isComment = window[this.at] === 0x2d && window[this.at + 1] === 0x2d;
+      if (!isComment) break;
+      const end = lineEnd(window, this.at);
+      if (end >= length && !final) return false;
+      this.at = end;
+    }
+    const isQuote = window[this.at] === 0x27;
+    if (isQuote) this.at++;
+    this.#state = isQuote ? "escapes" : "code";
+    return true;
   }
 
   #dollarQuoted(window: Buffer): boolean {

@@ -75,6 +75,15 @@ export class StatementWords {
     return value;
   }
 
+  /** A number, its sign included. */
+  number(): string | null {
+    const sign = this.list[this.at]?.text === "-" ? 1 : 0;
+    const token = this.list[this.at + sign];
+    if (token?.kind !== "number") return null;
+    this.at += sign + 1;
+    return sign === 1 ? `-${token.text}` : token.text;
+  }
+
   /** Steps behind the next occurrence of the keyword outside of parentheses; false, and nothing stepped over, without one. */
   seek(word: string): boolean {
     let depth = 0;

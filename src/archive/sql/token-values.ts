@@ -39,9 +39,13 @@ const LETTERS: Readonly<Record<string, string>> = { b: "\b", f: "\f", n: "\n", r
 function escaped(content: string): string | null {
   let sound = true;
   const value = content.replace(
-    /''|\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))/gsu,
+    /''|'|\\(?:([0-7]{1,3})|x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))/gsu,
     (whole, octal?: string, hex?: string, four?: string, eight?: string, letter?: string) => {
       if (whole === "''") return "'";
+      if (whole === "'") {
+        sound = false; // the literal goes on on another line: no value that anybody needs
+        return "";
+      }
       if (letter !== undefined) return LETTERS[letter] ?? letter;
       const byte = octal ?? hex;
       const code = byte === undefined ? Number.parseInt(four ?? eight!, 16) : Number.parseInt(byte, octal ? 8 : 16);

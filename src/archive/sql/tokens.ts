@@ -91,8 +91,7 @@ function tokenAt(sql: string, at: number, backslashes: boolean): Extent {
       break;
   }
   if (sql.startsWith("--", at)) {
-    const end = sql.indexOf("\n", at);
-    return { kind: "space", end: end < 0 ? sql.length : end };
+    return { kind: "space", end: lineEnd(sql, at) };
   }
   if (sql.startsWith("/*", at)) return toEnd("space", commentEnd(sql, at), sql);
   return isClass(sql, at, OPERATOR) ? { kind: "operator", end: operatorEnd(sql, at) } : { kind: "other", end: at + 1 };
@@ -114,7 +113,7 @@ function runEnd(sql: string, at: number, bits: number): number {
 
 /** A word, or a literal that a letter introduces: `E''`, `B''`, `X''`, `U&''`, `U&""`. */
 function wordOrPrefixed(sql: string, at: number): Extent {
-  if (sql[at + 1] === "'" && "eE".includes(sql[at]!)) return toEnd("string", escapedEnd(sql, at + 2), sql);
+  if (sql[at + 1] === "'" && "eE".includes(sql[at]!)) return toEnd("string", continuedEnd(sql, at + 2), sql);
   if (sql[at + 1] === "'" && "bBxX".includes(sql[at]!)) {
     const end = sql.indexOf("'", at + 2); // in bits a quote is never doubled
     return toEnd("string", end < 0 ? end : end + 1, sql);
@@ -147,6 +146,35 @@ function escapedEnd(sql: string, from: number): number {
     }
   }
   return -1;
+}
+
+/** The same with all that continues the literal: behind a line end another quote, in which backslashes still escape. */
+function continuedEnd(sql: string, from: number): number {
+  let end = escapedEnd(sql, from);
+  while (end >= 0) {
+    const next = quoteBehind(sql, end);
+    if (next < 0) break;
+    end = escapedEnd(sql, next + 1);
+  }
+  return end;
+}
+
+/** The quote that comes behind spaces, comments and at least one line end; -1 when another thing does. */
+function quoteBehind(sql: string, from: number): number {
+  let at = from;
+  for (;;) {
+    if (isClass(sql, at, SPACE)) at++;
+    else if (sql.startsWith("--", at)) at = lineEnd(sql, at);
+    else break;
+  }
+  return sql[at] === "'" && /[\n\r]/.test(sql.slice(from, at)) ? at : -1;
+}
+
+/** A lone carriage return ends a comment, too. */
+function lineEnd(sql: string, from: number): number {
+  let end = from;
+  while (end < sql.length && sql[end] !== "\n" && sql[end] !== "\r") end++;
+  return end;
 }
 
 function dollar(sql: string, at: number): Extent {
