@@ -64,9 +64,7 @@ function remarksOf(source: ByteSource, index: ScriptIndex, isMarked: boolean): s
   }
   if (isMarked) remarks.push("the script begins with a byte order mark: some editor or shell has rewritten it");
   if (source.sequential === true) {
-    remarks.push(
-      "a script tells its indexes and foreign keys only behind the rows: it is unpacked twice, once to learn them",
-    );
+    remarks.push("unpacked once more, to learn the indexes and foreign keys that a script has behind its rows");
   }
   return remarks;
 }

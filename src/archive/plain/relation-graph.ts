@@ -50,8 +50,8 @@ export class RelationGraph {
   }
 
   attach(parent: string, child: string): void {
-    this.#parents.set(child, [...(this.#parents.get(child) ?? []), parent]);
-    this.#children.set(parent, [...(this.#children.get(parent) ?? []), child]);
+    listed(this.#parents, child).push(parent);
+    listed(this.#children, parent).push(child);
   }
 
   /** `entry` is an index, or a constraint with one, of that name on `table`. */
@@ -61,7 +61,7 @@ export class RelationGraph {
   }
 
   addKey(table: string, entry: DraftEntry): void {
-    this.#keys.set(table, [...(this.#keys.get(table) ?? []), entry.dumpId]);
+    listed(this.#keys, table).push(entry.dumpId);
   }
 
   /** The table that the index of that name is on. */
@@ -127,4 +127,11 @@ export class RelationGraph {
     visit(key);
     return [...found];
   }
+}
+
+/** The list of that key, made when it is first asked for: a table may have 100,000 partitions. */
+function listed<T>(lists: Map<string, T[]>, key: string): T[] {
+  const list = lists.get(key) ?? [];
+  if (list.length === 0) lists.set(key, list);
+  return list;
 }

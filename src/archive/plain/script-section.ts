@@ -201,8 +201,9 @@ export class ScriptSection {
     const moved = natural === BEFORE && this.#place === BEHIND && MOVABLE.has(made.desc);
     const place = moved ? BEHIND : (natural ?? this.#place);
     const isPartitioned = made.desc === "TABLE" && /\bPARTITION\s+BY\b/.test(words.text);
-    const barrier = (made.barrier === true || moved) && place !== BEFORE;
     const needs = dependenciesOf(made, words, this, settings.schema);
+    // Thousands of privileges on what extensions made must not each wait for all of a large schema.
+    const barrier = (made.barrier === true || moved || needs === null) && place !== BEFORE;
     const entry = this.#add({
       ...EMPTY,
       desc: made.desc,
@@ -216,7 +217,7 @@ export class ScriptSection {
       tableam: (made.desc === "TABLE" && !isPartitioned) || made.desc === "MATERIALIZED VIEW" ? settings.tableam : null,
       names: namesOf(made, settings.schema),
       joins: made.joins === true,
-      dependencies: [...(needs ?? []), ...(barrier || (needs === null && place !== BEFORE) ? this.#sinceBarrier : [])],
+      dependencies: [...(needs ?? []), ...(barrier ? this.#sinceBarrier : [])],
     });
     if (barrier) {
       this.#barrier = entry.dumpId;
