@@ -50,6 +50,21 @@ describe("the snapshot's time", () => {
     );
   });
 
+  it("is exact where a script says its clock's distance to UTC, whatever zone is declared", () => {
+    const script = (utcOffset: number): ArchiveHeader => ({
+      ...header(10),
+      createdAt: { ...header(10).createdAt!, utcOffset },
+    });
+    const at = object("2026-11-23T11:59:00Z");
+    for (const timezone of [null, "UTC", "Europe/Amsterdam"]) {
+      const found = (utcOffset: number) => snapshotTime(script(utcOffset), at, source({ timezone }), now);
+      expect(found(0)).toEqual({ at: new Date("2026-11-23T10:00:00Z"), evidence: "archive header" });
+      expect(found(345).at).toEqual(new Date("2026-11-23T04:15:00Z"));
+      expect(found(-90).at).toEqual(new Date("2026-11-23T11:30:00Z"));
+      expect(() => found(-600)).toThrow(expect.objectContaining({ code: "backup_from_future" }));
+    }
+  });
+
   it("is whatever evidence is the oldest: a copy does not make a backup younger", () => {
     const copied = object("2026-11-23T11:00:00Z", { "snapshot-at": "2026-11-19T02:00:00Z" });
     expect(snapshotTime(header(10), copied, source({ timezone: "UTC" }), now)).toMatchObject({

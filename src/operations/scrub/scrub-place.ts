@@ -73,6 +73,11 @@ export class ScrubPlace {
     return object;
   }
 
+  /** From here on what was put stays, whatever comes: it may be all there is. */
+  keep(): void {
+    this.put.length = 0;
+  }
+
   /** Takes away all that was put. That this fails too must not hide why it is done. */
   async remove(): Promise<void> {
     for (const { key, version } of this.put.splice(0).reverse()) {

@@ -2,27 +2,38 @@
  * Puts a copy that lies beside the original, read back and found right, in the original's place.
  *
  * Invariants: the original is replaced only if it is still the one that was read; only versions older than the copy are
- * removed, so that a backup written meanwhile stays; the copy is in its place before anything is removed.
+ * removed, so that a backup written meanwhile stays; the copy is in its place before anything is removed, and stays beside it
+ * where that cannot be seen.
  */
 import { BackupRefused, SourceFailed } from "../../errors.ts";
 import type { ObjectInfo, ObjectStore, ObjectVersion } from "../../storage/contract.ts";
 import type { RunContext } from "../settings.ts";
-import type { CopyLabels } from "./scrub-place.ts";
+import type { CopyLabels, ScrubPlace } from "./scrub-place.ts";
 
 /** The key beside the original; listings do not take it for a backup. */
 export function besideOriginal(key: string, run: string): string {
   return `${key}.sanitize-${run}`;
 }
 
-/** @throws BackupRefused `backup_changed` when the original is another one now; nothing has been touched then. */
+/**
+ * @throws BackupRefused `backup_changed` when the original is another one now; nothing has been touched then.
+ * @throws SourceFailed `replace_unfinished` when it failed and the original is no longer seen in its place; the copy is kept.
+ */
 export async function putInPlace(
   run: RunContext,
-  store: ObjectStore,
-  copy: ObjectInfo,
+  place: ScrubPlace,
   original: ObjectInfo,
   labels: CopyLabels,
 ): Promise<ObjectInfo> {
-  const placed = await store.copy(copy, original.key, { ...labels, ifMatch: original.etag, signal: run.signal });
+  const { store } = place;
+  const copy = place.put[0]!;
+  let placed: ObjectInfo | "changed";
+  try {
+    placed = await store.copy(copy, original.key, { ...labels, ifMatch: original.etag, signal: run.signal });
+  } catch (error) {
+    if (await isUntouched(store, original)) throw error;
+    throw unfinished(place, original.key, error);
+  }
   if (placed === "changed") {
     throw new BackupRefused(`${store.url}${original.key} was changed while its copy was being made`, {
       code: "backup_changed",
@@ -30,10 +41,26 @@ export async function putInPlace(
     });
   }
   if (placed.size === copy.size) return placed;
-  throw new SourceFailed(`${store.url}${original.key} has ${placed.size} bytes, its copy has ${copy.size}`, {
-    code: "wrong_length",
-    hint: `the whole copy still lies at ${copy.key}`,
-  });
+  throw unfinished(place, original.key, new Error(`it has ${placed.size} bytes, its copy has ${copy.size}`));
+}
+
+/** False also where it cannot be seen: the copy may then be the only whole backup. */
+async function isUntouched(store: ObjectStore, original: ObjectInfo): Promise<boolean> {
+  const found = await store.head(original.key).catch(() => null);
+  return found?.etag === original.etag;
+}
+
+function unfinished(place: ScrubPlace, key: string, cause: unknown): SourceFailed {
+  const { location } = place;
+  place.keep();
+  return new SourceFailed(
+    `${place.store.url}${key} may have been replaced already; the whole copy was kept at ${location}`,
+    {
+      code: "replace_unfinished",
+      hint: "look at both; if the original is gone or whole, run scrub --replace on it again, which removes its older versions; then remove the copy",
+      cause,
+    },
+  );
 }
 
 /** Removes every version and delete marker older than `placed`; tells how many. @throws SourceFailed `locked`. */

@@ -134,7 +134,7 @@ async function replace(
 ): Promise<void> {
   await journal.phase("replacing original", async () => {
     const { store } = place;
-    const placed = await putInPlace(run, store, place.put[0]!, original, labels);
+    const placed = await putInPlace(run, place, original, labels);
     const location = `${store.url}${placed.key}`;
     const replaced = { ...evidence, location, version: placed.version ?? placed.etag, replaced: true };
     journal.add({ scrub: replaced });
