@@ -6,6 +6,7 @@
  * byte unless a large object that goes is named in it; rows leave only through `sanitisedTable`.
  */
 import type { Archive, LargeObject, TocEntry } from "../../archive/model.ts";
+import { meaningful, qualifiedName, tokens } from "../../archive/sql/tokens.ts";
 import type { ErasurePlan } from "../../erasure/plan.ts";
 import { Tally } from "../../erasure/tally.ts";
 import { largeObjectRemains, type NewTexts } from "../../postgres/large-object-remains.ts";
@@ -57,9 +58,15 @@ export class ScrubContent {
     return entry.desc === "TABLE DATA" && this.plan.tables.get(entry.dumpId)?.kind === "skip_data";
   }
 
-  /** A script numbers its entries anew, and is read with all rows of one COPY statement as one entry. */
+  /**
+   * A script numbers its entries anew, and is read with all rows of one COPY statement as one entry. Names without a schema,
+   * as archives of before 2018 have them, mean the entry's.
+   */
   keyOf(entry: TocEntry): string {
-    return this.#format === "plain" ? (entry.copyStmt ?? "").trim() : String(entry.dumpId);
+    if (this.#format !== "plain") return String(entry.dumpId);
+    const statement = (entry.copyStmt ?? "").trim();
+    const target = qualifiedName(meaningful(tokens(statement)), 1);
+    return target?.schema == null ? JSON.stringify([entry.namespace, statement]) : statement;
   }
 
   /** COPY text of the rows that stay, without a closing line. Once for each entry. */
