@@ -15,6 +15,11 @@ export function alignedTable(header: readonly string[], rows: readonly (readonly
     .join("\n");
 }
 
+/** `1 record`, `2,000 records`. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 const headings: Readonly<Record<EvidenceDocument["outcome"], string>> = {
   restored: "restored",
   scrubbed: "a sanitised copy was written and read back",
@@ -33,7 +38,7 @@ export function evidenceText(evidence: EvidenceDocument): string {
     lines.push(...readingLines(evidence.backup));
   }
   if (evidence.ledger)
-    lines.push(`ledger  ${number(evidence.ledger.size)} records, head ${evidence.ledger.head.slice(0, 16)}`);
+    lines.push(`ledger  ${counted(evidence.ledger.size, "record")}, head ${evidence.ledger.head.slice(0, 16)}`);
   if (evidence.plan) lines.push(`plan    ${evidence.plan.digest.slice(0, 23)}`);
   if (evidence.target) lines.push(`target  database ${evidence.target.database}`);
   if (evidence.scrub) lines.push(...copyLines(evidence.scrub, number));
@@ -63,7 +68,8 @@ export function evidenceText(evidence: EvidenceDocument): string {
     const { survivors, values_checked, constraints } = evidence.verification;
     lines.push(
       "",
-      `survivors: ${number(survivors)} in the columns the policy matches (${number(values_checked)} values read back); ${number(constraints)} constraints hold`,
+      `survivors: ${number(survivors)} in the columns the policy matches (${number(values_checked)} values read back)`,
+      `constraints that hold: ${number(constraints)}`,
     );
   }
   return lines.join("\n");
@@ -74,14 +80,14 @@ function readingLines({ wrapping = [], readings = [], remarks = [] }: BackupEvid
   const times = readings.length === 1 ? "once" : `${readings.length} times`;
   return [
     ...(wrapping.length > 0 ? [`        inside ${wrapping.join(", ")}`] : []),
-    ...(readings.length > 0 ? [`        read ${times}: ${readings.join("; ")}`] : []),
+    ...(readings.length > 0 ? [`        read ${times}:`, ...readings.map((reason) => `          ${reason}`)] : []),
     ...remarks.map((remark) => `        ${remark}`),
   ];
 }
 
 function copyLines(copy: ScrubEvidence, number: (value: number) => string): string[] {
   const form = [copy.format, copy.compression === "none" ? "" : copy.compression, copy.encrypted ? "age" : ""];
-  const removed = copy.versions_removed === 1 ? "1 older version" : `${number(copy.versions_removed)} older versions`;
+  const removed = counted(copy.versions_removed, "older version");
   return [
     `copy    ${copy.location}, ${number(copy.size)} bytes, ${form.filter((part) => part !== "").join(", ")}`,
     ...(copy.replaced ? [`        in the place of the original; ${removed} removed`] : []),

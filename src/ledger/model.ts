@@ -59,6 +59,8 @@ export interface ErasureRequest {
   readonly cutoffAt: Date;
   readonly keys: readonly KeyMac[];
   readonly scopes: readonly RequestScope[];
+  /** Who was given contact data, with the instant at which each let go of it; `null` while it has not. */
+  readonly recipients?: ReadonlyMap<string, string | null>;
 }
 
 export type ScopeState = "pending" | "effective";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { KeySet } from "../../ledger/key-set.ts";
 import type { ObjectStore } from "../../storage/contract.ts";
-import { alignedTable } from "../evidence-text.ts";
+import { alignedTable, counted } from "../evidence-text.ts";
 import type { CommandIo } from "../io.ts";
 import type { IoOf, Register } from "../register.ts";
 import { registerErase, registerFollowUps, registerHeartbeat } from "./ledger-records.ts";
@@ -24,14 +24,16 @@ function registerInit(ledger: Command, io: IoOf): void {
     .addHelpText(
       "after",
       `
-The key file (mode 0600) holds the HMAC key of identifiers and the signing keys. Keep a copy outside this machine and
-outside the ledger's store: without it no tombstone can be matched.
+The key file (mode 0600; its folder must be there) holds the HMAC key of
+identifiers and the signing keys. Keep a copy outside this machine and outside
+the ledger's store: without it no request can be matched.
 
 Examples:
   sanitize ledger init
   sanitize --config prod.yaml ledger init
 
-Exit codes: 0 made, 2 configuration, 4 a ledger or a key file is there already, 8 network.`,
+Exit codes: 0 made, 2 configuration, 4 a ledger or a key file is there already
+or cannot be made, 8 network.`,
     )
     .action(async (_flags: unknown, command: Command) => {
       const { initLedger } = await import("../../ledger/init.ts");
@@ -59,7 +61,8 @@ Examples:
   sanitize ledger show
   sanitize ledger show --json
 
-Exit codes: 0 listed, 4 ledger refused (staleness does not matter here), 8 network.`,
+Exit codes: 0 listed, 4 ledger refused (staleness does not matter here),
+8 network.`,
     )
     .action(async (_flags: unknown, command: Command) => {
       const here = io(command);
@@ -80,6 +83,7 @@ async function show(io: CommandIo, store: ObjectStore, keys: KeySet): Promise<vo
     cutoff_at: request.cutoffAt.toISOString(),
     keys: countByType(request.keys.map(({ type }) => type)),
     scopes: request.scopes.map((scope) => ({ ...scope, state: scopeState(scope, now) })),
+    recipients: [...(request.recipients ?? [])].map(([provider, released_at]) => ({ provider, released_at })),
   }));
   if (io.options.json) {
     io.print(
@@ -91,16 +95,41 @@ async function show(io: CommandIo, store: ObjectStore, keys: KeySet): Promise<vo
     );
     return;
   }
-  io.note(`ledger ${ledger.ledgerId}: ${ledger.size} records, last sign of life ${ledger.freshAt.toISOString()}`);
-  const rows = requests.map((request) => [
-    request.request_id,
-    request.requested_at,
-    Object.entries(request.keys)
-      .map(([type, count]) => `${count} ${type}`)
-      .join(", "),
-    request.scopes.map(({ scope, action, state }) => `${scope}: ${action} ${state}`).join(", "),
-  ]);
-  io.print(alignedTable(["request", "requested", "keys", "scopes"], rows, 4));
+  io.note(`ledger ${ledger.ledgerId}: ${counted(ledger.size, "record")}`);
+  io.note(`last sign of life ${ledger.freshAt.toISOString()}`);
+  for (const request of requests) io.print(requestText(request));
+}
+
+interface ShownRequest {
+  readonly request_id: string;
+  readonly requested_at: string;
+  readonly keys: Readonly<Record<string, number>>;
+  readonly scopes: readonly {
+    readonly scope: string;
+    readonly action: string;
+    readonly state: string;
+    readonly effective_at: string;
+  }[];
+  readonly recipients: readonly { readonly provider: string; readonly released_at: string | null }[];
+}
+
+/** A request in lines that fit a terminal. */
+function requestText({ request_id, requested_at, keys, scopes, recipients }: ShownRequest): string {
+  const counts = Object.entries(keys).map(([type, count]) => `${count} ${type}`);
+  const rows = [
+    ...scopes.map(({ scope, action, state, effective_at }) => [
+      `  ${scope}`,
+      action,
+      state === "pending" ? `pending until ${effective_at}` : state,
+    ]),
+    ...recipients.map(({ provider, released_at }) => [
+      `  ${provider}`,
+      "recipient",
+      released_at === null ? "has not let go" : `let go ${released_at}`,
+    ]),
+  ];
+  const [first = [], ...others] = rows;
+  return [`${request_id}  ${requested_at}`, `  ${counts.join(", ")}`, alignedTable(first, others, 3)].join("\n");
 }
 
 function countByType(types: readonly string[]): Record<string, number> {
@@ -120,7 +149,8 @@ Examples:
   sanitize ledger verify
   sanitize ledger verify --json
 
-Exit codes: 0 proven, 4 broken, forked, truncated, wrongly signed or stale, 8 network.`,
+Exit codes: 0 proven, 4 broken, forked, truncated, wrongly signed or stale,
+8 network.`,
     )
     .action(async (_flags: unknown, command: Command) => {
       const { verifyLedger } = await import("../../ledger/verify.ts");
@@ -139,7 +169,7 @@ Exit codes: 0 proven, 4 broken, forked, truncated, wrongly signed or stale, 8 ne
         here.print(
           here.options.json
             ? JSON.stringify(proven)
-            : `ledger ${ledgerId} is sound: ${size} records, ${requests.length} requests, head ${head.slice(0, 16)}`,
+            : `ledger ${ledgerId} is sound: ${counted(size, "record")}, ${counted(requests.length, "request")}, head ${head.slice(0, 16)}`,
         );
       });
     });
