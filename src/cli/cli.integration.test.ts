@@ -101,12 +101,18 @@ describe("the command line", () => {
       ["scrub"],
       ["backups"],
       ["ledger", "erase"],
+      ["ledger", "amend"],
+      ["ledger", "verify"],
       ["policy", "check"],
     ]) {
       const help = await sanitize([...command, "--help"]);
       expect(help.code).toBe(0);
       expect(help.out.match(/^ {2}(?:.*\| )?sanitize .*$/gm)!.length, command.join(" ")).toBeGreaterThanOrEqual(2);
       expect(help.out).toMatch(/Exit codes: 0 /);
+      expect(
+        help.out.split("\n").filter((line) => line.length > 80),
+        command.join(" "),
+      ).toEqual([]);
     }
     const { buildProgram } = await import("./main.ts");
     const leaves = buildProgram(new AbortController().signal).commands.flatMap((command) =>

@@ -114,7 +114,9 @@ export async function readConfig(
     refuse: (issues) =>
       new UsageError(issues.join("\n"), {
         code: "config_invalid",
-        hint: "the README shows every setting",
+        hint: issues.every((issue) => issue.endsWith("} is not set"))
+          ? "set the variable in the environment"
+          : "the README names every setting",
       }),
     interpolate: (name) => {
       if (environment[name] !== undefined || (overrides.needsTarget && overrides.target === undefined))

@@ -58,8 +58,8 @@ export function buildProgram(signal: AbortSignal): Command {
       "after",
       `
 Examples:
-  sanitize demo                      the whole story on this machine, nothing to set up
-  sanitize restore latest --dry-run  what a restore would remove, without touching a database`,
+  sanitize demo                      the whole story, nothing to set up
+  sanitize restore latest --dry-run  what a restore would remove, no database`,
     )
     .showHelpAfterError("(sanitize --help lists the commands)")
     .exitOverride();

@@ -11,11 +11,15 @@ export const registerBackups: Register = (program, io) => {
     .addHelpText(
       "after",
       `
+Judged by name, age and how each begins, the last written first; that one is
+"latest". Whether one is whole, verify tells.
+
 Examples:
   sanitize backups
   sanitize backups --json
 
-Exit codes: 0 listed, 2 configuration, 3 bucket in the wrong region, 8 network.`,
+Exit codes: 0 listed, 2 configuration, 3 bucket in the wrong region,
+8 network.`,
     )
     .action(async (_flags: unknown, command) => await list(io(command)));
 };

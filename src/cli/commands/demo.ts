@@ -22,13 +22,15 @@ export const registerDemo: Register = (program, io) => {
     .addHelpText(
       "after",
       `
-Needs nothing but the npm packages of this tool. Cleans up after itself; only the report stays.
+Needs nothing but the npm packages of this tool. Cleans up after itself; only
+the report stays.
 
 Examples:
   sanitize demo
   sanitize demo --rows 2000000 --out /tmp/report
 
-Exit codes: 0 the erased are gone and the others are there, 10 they are not, 6 the embedded server does not start.`,
+Exit codes: 0 the erased are gone and the others are there, 10 they are not,
+6 the embedded server does not start.`,
     )
     .action(async (flags: DemoFlags, command) => await demo(io(command), flags));
 };

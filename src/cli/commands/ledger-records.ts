@@ -60,16 +60,24 @@ export function registerErase(ledger: Command, io: IoOf): void {
     .addHelpText(
       "after",
       `
-One JSON object a line; all but keys may be left out. Identifiers are stored as keyed hashes only.
-  {"request_id": "<uuid>", "requested_at": "2026-11-20T09:00:00Z", "cutoff_at": null, "controller": "*",
-   "keys": {"account_id": ["901"], "email": ["jan@voorbeeld.nl"], "phone": ["0612345678"]},
+One JSON object a line (here on several to be read); all but keys may be left
+out. Identifiers are stored as keyed hashes only.
+  {"request_id": "<uuid>", "requested_at": "2026-11-20T09:00:00Z",
+   "cutoff_at": null, "controller": "*",
+   "keys": {"account_id": ["901"], "email": ["jan@voorbeeld.nl"],
+            "phone": ["0612345678"]},
    "scopes": {"reviews": "delete"}, "recipients": ["provider-17"]}
+
+Unless "scopes" says otherwise, a request means: identity and uploads are
+deleted and reviews anonymised at once, provider_contact is deleted after thirty
+days. An action is delete, anonymise or retain.
 
 Examples:
   sanitize ledger erase < requests.jsonl
   application-export | sanitize ledger erase
 
-Exit codes: 0 recorded (one JSON line each on stdout), 2 a line is not sound, 4 ledger refused, 8 network.`,
+Exit codes: 0 recorded (one JSON line each on stdout), 2 a line is not sound,
+4 ledger refused, 8 network.`,
     )
     .action(async (_flags: unknown, command: Command) => {
       const { appendEraseLines } = await import("../../ledger/erase.ts");
@@ -123,8 +131,11 @@ function follow(
       "after",
       `
 Examples:
-  echo '${example}' | sanitize ledger ${name}
   sanitize ledger ${name} < request.json
+  application-export | sanitize ledger ${name}
+
+The object, for example:
+  ${example}
 
 Exit codes: 0 recorded, 2 the input is not sound, 4 ledger refused, 8 network.`,
     )

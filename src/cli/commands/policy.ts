@@ -27,13 +27,15 @@ function registerInit(policy: Command, io: IoOf): void {
     .addHelpText(
       "after",
       `
-Reads the table of contents only. The draft is a start: what a person must decide is marked DECIDE.
+Reads the schema only, no row. The draft is a start: what a person must decide
+is marked DECIDE.
 
 Examples:
   sanitize policy init > policy.yaml
   sanitize policy init nightly/2026-11-22.dump --out policy.yaml
 
-Exit codes: 0 drafted, 2 usage, 3 backup not found, 7 archive damaged, 8 network.`,
+Exit codes: 0 drafted, 2 usage, 3 backup not found, 7 archive damaged,
+8 network.`,
     )
     .action(async (backup: string, flags: DatabaseFlag & { out?: string }, command: Command) => {
       const { draftPolicy } = await import("../../policy/draft.ts");
@@ -69,7 +71,8 @@ Examples:
   sanitize policy check
   sanitize policy check nightly/2026-11-22.dump --json
 
-Exit codes: 0 the policy covers the backup, 3 backup not found, 5 it does not, 7 archive damaged, 8 network.`,
+Exit codes: 0 the policy covers the backup, 3 backup not found, 5 it does not,
+7 archive damaged, 8 network.`,
     )
     .action(async (backup: string, flags: DatabaseFlag, command: Command) => {
       const here = io(command);
@@ -103,7 +106,8 @@ Examples:
   sanitize policy explain public.reviews
   sanitize policy explain '"My Schema"."Odd ""Name"""'
 
-Exit codes: 0 explained, 3 backup not found, 5 the policy does not cover the backup, 7 archive damaged.`,
+Exit codes: 0 explained, 3 backup not found, 5 the policy does not cover the
+backup, 7 archive damaged.`,
     )
     .action(async (table: string, backup: string, flags: DatabaseFlag, command: Command) => {
       const { explainTable } = await import("../../policy/describe.ts");

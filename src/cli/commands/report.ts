@@ -22,13 +22,15 @@ export const registerReport: Register = (program, io) => {
     .addHelpText(
       "after",
       `
-Needs no database. The report holds counts and request numbers, no personal data.
+Needs no database. The report holds counts and request numbers, no personal
+data.
 
 Examples:
   sanitize report
   sanitize report latest --out reports/
 
-Exit codes: 0 reported, 3 backup refused, 4 ledger, 5 policy, 7 archive damaged, 8 network.`,
+Exit codes: 0 reported, 3 backup refused, 4 ledger, 5 policy, 7 archive damaged,
+8 network.`,
     )
     .action(async (backup: string, flags: ReportFlags, command) => await writeReport(io(command), backup, flags));
   report
@@ -43,7 +45,8 @@ Examples:
   sanitize report verify reports/20261123t031500_9f3a1c.json
   sanitize report verify evidence.json --key-id 9f86d081884c7d65
 
-Exit codes: 0 the signature holds, 2 the files cannot be read, 10 it does not hold.`,
+Exit codes: 0 the signature holds, 2 the files cannot be read, 10 it does not
+hold.`,
     )
     .action(
       async (file: string, flags: { keyId?: string }, command) => await verifyReport(io(command), file, flags.keyId),

@@ -23,16 +23,18 @@ export const registerRestore: Register = (program, io) => {
     .addHelpText(
       "after",
       `
-The rows are filtered before they are loaded. The database is made beside its final name, verified, and renamed last:
-whatever stops the run, nothing half-restored is ever servable. A password belongs into the environment or PGPASSFILE,
-not into --target.
+The rows are filtered before they are loaded. The database is made beside its
+final name, verified, and renamed last: whatever stops the run, nothing
+half-restored is ever servable. A password belongs into the environment or
+PGPASSFILE, not into --target. "latest" is the backup that was written last.
 
 Examples:
   sanitize restore latest --dry-run
-  sanitize restore nightly/2026-11-22.dump --target postgres://restorer@db.internal/shop --jobs 8
+  sanitize restore 2026-11-22.dump --target postgres://me@db/shop --jobs 8
 
-Exit codes: 0 restored, 3 backup refused, 4 ledger, 5 policy, 6 target, 7 archive damaged, 8 network, 9 PostgreSQL,
-10 a survivor was found, 130 interrupted. See sanitize --help.`,
+Exit codes: 0 restored, 3 backup refused, 4 ledger, 5 policy, 6 target,
+7 archive damaged, 8 network, 9 PostgreSQL, 10 a survivor was found,
+130 interrupted. See sanitize --help.`,
     )
     .action(async (backup: string, flags: RestoreFlags, command) => await restore(io(command), backup, flags));
 };

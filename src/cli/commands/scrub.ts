@@ -36,15 +36,19 @@ export const registerScrub: Register = (program, io) => {
     .addHelpText(
       "after",
       `
-The copy is read back whole and compared with what was written before it is told of; a copy that is not right is removed.
-It is as old as its backup: the five days go on from there.
+The copy is read back whole and compared with what was written before it is told
+of; a copy that is not right is removed. It is as old as its backup: the five
+days go on from there. But it is written now, and "latest" is what was written
+last: after --replace of an older backup, name the one that restore shall take.
+A directory cannot be replaced, only copied.
 
 Examples:
-  sanitize scrub nightly/2026-11-22.dump --out s3://backups-ie/clean/2026-11-22.dump
+  sanitize scrub 2026-11-22.dump --out s3://backups-ie/clean/2026-11-22.dump
   sanitize scrub latest --replace --compress zstd:9
 
-Exit codes: 0 written, 2 usage, 3 backup refused, 4 ledger, 5 policy, 7 archive damaged, 8 network or something is there
-already, 10 what was read back is not right, 130 interrupted. See sanitize --help.`,
+Exit codes: 0 written, 2 usage, 3 backup refused, 4 ledger, 5 policy, 7 archive
+damaged, 8 network or something is there already, 10 what was read back is not
+right, 130 interrupted. See sanitize --help.`,
     )
     .action(async (backup: string, flags: ScrubFlags, command) => await scrub(io(command), backup, flags));
 };

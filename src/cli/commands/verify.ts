@@ -16,7 +16,8 @@ Examples:
   sanitize verify
   sanitize verify --json nightly/2026-11-22.dump
 
-Exit codes: 0 the backup can be restored, 3 backup refused, 4 ledger, 5 policy, 7 archive damaged, 8 network.`,
+Exit codes: 0 the backup can be restored, 3 backup refused, 4 ledger, 5 policy,
+7 archive damaged, 8 network.`,
     )
     .action(async (backup: string, flags: DatabaseFlag, command) => {
       const { verifyBackup } = await import("../../operations/verify.ts");
