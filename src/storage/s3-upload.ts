@@ -10,7 +10,7 @@
 
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import type { HeadObjectCommandOutput } from "@aws-sdk/client-s3";
+import { DeleteObjectCommand, type HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { SourceFailed, throwIfAborted } from "../errors.ts";
 import { abortable } from "./abortable.ts";
 import type { LateHead, UploadedObject, UploadOptions } from "./contract.ts";
@@ -19,7 +19,7 @@ import { cutIntoParts, partBytes } from "./parts.ts";
 import { alreadyThere, bytesOfHead, objectChanged } from "./pinned.ts";
 import { failureAt, type S3Connection } from "./s3-client.ts";
 import { s3CodeOf, statusOf } from "./s3-errors.ts";
-import { headOrNull, infoOf, isOurs, tagging, WRITE_ID, withTags } from "./s3-head.ts";
+import { headOrNull, infoOf, isOurs, tagging, versionId, versionOf, WRITE_ID, withTags } from "./s3-head.ts";
 import { PartsUpload } from "./s3-parts.ts";
 import { type Condition, conditionsOf, putOnCondition, type WriteDetails } from "./s3-write.ts";
 
@@ -52,9 +52,17 @@ export async function uploadStream(
   const bytes = abortable(hashed.bytes(), signal);
   const version =
     lateHead === undefined ? await uploadBySdk(target, bytes) : await uploadWithHead(target, bytes, lateHead);
-  const head = await headOrNull(connection, key, version);
-  checkWritten(target, head, hashed.size + (lateHead?.length ?? 0));
-  return { ...infoOf(key, await withTags(connection, key, head, tags)), sha256: hashed.digest() };
+  try {
+    const head = await headOrNull(connection, key, version);
+    checkWritten(target, head, hashed.size + (lateHead?.length ?? 0));
+    return { ...infoOf(key, await withTags(connection, key, head, tags)), sha256: hashed.digest() };
+  } catch (error) {
+    // Where something was there before, what is there now may be all that is left.
+    if (expected === null) {
+      await removeWritten(target, version);
+    }
+    throw error;
+  }
 }
 
 interface Target {
@@ -104,11 +112,11 @@ async function uploadBySdk(target: Target, bytes: AsyncIterable<Uint8Array>): Pr
     if (broken !== null) {
       throw broken.error;
     }
-    const refused = statusOf(error) === 412;
-    if (refused && (await isOurs(connection, key, details.writeId))) {
+    // The answer to an earlier attempt may have been lost, and the upload be gone because it was completed.
+    if (await isOurs(connection, key, details.writeId).catch(() => false)) {
       return undefined;
     }
-    throw refused
+    throw statusOf(error) === 412
       ? alreadyThere(connection.url, key, new Error(s3CodeOf(error)))
       : failureAt(connection, "writing", key, error);
   }
@@ -152,6 +160,24 @@ async function uploadWithHead(
     throw error;
   } finally {
     await parts.return();
+  }
+}
+
+/** Takes away what is there and found wrong, or could not be tagged. Never throws: why it is done is the news. */
+async function removeWritten({ connection, key, details }: Target, version: string | undefined): Promise<void> {
+  try {
+    const head = await headOrNull(connection, key, version);
+    if (head?.Metadata?.[WRITE_ID] === details.writeId) {
+      await connection.calls.send(
+        new DeleteObjectCommand({
+          Bucket: connection.bucket,
+          Key: connection.prefix + key,
+          ...versionId(versionOf(head.VersionId)),
+        }),
+      );
+    }
+  } catch {
+    // The store that refused the look or the tags refuses this, too: the error that follows names the key.
   }
 }
 

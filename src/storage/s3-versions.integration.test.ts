@@ -81,6 +81,22 @@ describe.skipIf(s3 === null)("S3 with versions", () => {
       expect(versions[0]?.etag).toBe((await store.head("many"))?.etag);
     }, 120_000);
 
+    test("an upload whose tags are refused behind it leaves nothing where nothing was", async () => {
+      const tags = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`tag ${at}`, "v"]));
+      const parts = () => pieces(randomBytes(17 * 1024 * 1024), 1_000_000);
+      const head = { length: 4, bytes: () => Buffer.from("head") };
+      for (const more of [{}, { head }]) {
+        await expect(store.upload("untagged", parts(), { tags, ifAbsent: true, ...more })).rejects.toThrow(
+          SourceFailed,
+        );
+        expect(await store.versions("untagged")).toEqual([]);
+      }
+      await store.upload("tagged", once(bytesOf("1")));
+      await expect(store.upload("tagged", parts(), { tags })).rejects.toThrow(SourceFailed);
+      expect(await store.head("tagged")).not.toBeNull();
+      expect(await bucket.unfinishedUploads()).toBe(0);
+    });
+
     test("a version is copied and tagged after a newer one has come", async () => {
       const old = await store.upload("source", once(bytesOf("old")), { tags: { which: "old" } });
       await store.upload("source", once(bytesOf("new")), { tags: { which: "new" } });
