@@ -32,7 +32,10 @@ async function list(io: CommandIo): Promise<void> {
     io.print(JSON.stringify(backups, null, 2));
     return;
   }
-  if (backups.length === 0) io.note("there are no backups");
+  if (backups.length === 0) {
+    io.note(`there are no backups in ${settings.source.location.url}`);
+    return;
+  }
   const rows = backups.map((backup) => [
     backup.key,
     backup.verdict,

@@ -99,13 +99,15 @@ async function verifyReport(io: CommandIo, file: string, keyId: string | undefin
 }
 
 async function readJson(file: string): Promise<unknown> {
+  const hint = "a report and its .sig belong side by side";
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new UsageError(`${file} cannot be read`, { code: "usage", hint, cause });
+  });
   try {
-    return JSON.parse(await readFile(file, "utf8"));
+    return JSON.parse(text);
   } catch (cause) {
-    throw new UsageError(`${file} cannot be read as JSON`, {
-      code: "usage",
-      hint: "a report and its .sig belong side by side",
-      cause: cause instanceof Error ? cause.name : cause,
-    });
+    // the parser's message quotes the input
+    if (!(cause instanceof SyntaxError)) throw cause;
+    throw new UsageError(`${file} is not JSON`, { code: "usage", hint, cause: cause.name });
   }
 }
