@@ -63,8 +63,14 @@ function unfinished(place: ScrubPlace, key: string, cause: unknown): SourceFaile
   );
 }
 
-/** Removes every version and delete marker older than `placed`; tells how many. @throws SourceFailed `locked`. */
-export async function removeOlderVersions(store: ObjectStore, placed: ObjectInfo): Promise<number> {
+export interface RemovedVersions {
+  readonly removed: number;
+  /** Why not all of them: the first `locked` met, or what stopped the removing; `undefined` when all went. */
+  readonly failure: unknown;
+}
+
+/** Removes every version and delete marker older than `placed`: all that can be, where retention keeps some. */
+export async function removeOlderVersions(store: ObjectStore, placed: ObjectInfo): Promise<RemovedVersions> {
   const versions = await store.versions(placed.key);
   const at = versions.findIndex((version) => isPlaced(version, placed));
   if (at < 0) {
@@ -73,9 +79,18 @@ export async function removeOlderVersions(store: ObjectStore, placed: ObjectInfo
       hint: "something else writes to this key; look at its versions: the original may still be there",
     });
   }
-  const older = versions.slice(at + 1);
-  for (const { version } of older) await store.delete(placed.key, version);
-  return older.length;
+  let removed = 0;
+  let failure: unknown;
+  for (const { version } of versions.slice(at + 1)) {
+    try {
+      await store.delete(placed.key, version);
+      removed++;
+    } catch (error) {
+      failure ??= error;
+      if (!(error instanceof SourceFailed && error.code === "locked")) break;
+    }
+  }
+  return { removed, failure };
 }
 
 function isPlaced(version: ObjectVersion, placed: ObjectInfo): boolean {

@@ -138,8 +138,9 @@ async function replace(
     const location = `${store.url}${placed.key}`;
     const replaced = { ...evidence, location, version: placed.version ?? placed.etag, replaced: true };
     journal.add({ scrub: replaced });
-    const removed = await removeOlderVersions(store, placed);
+    const { removed, failure } = await removeOlderVersions(store, placed);
     journal.add({ scrub: { ...replaced, versions_removed: removed } });
+    if (failure !== undefined) throw failure;
     await place.remove();
   });
 }
