@@ -148,15 +148,21 @@ function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]/g, " ");
 }
 
-/** A server never sees a backslash outside literals; psql would run what follows it. What never ends swallows the rest. */
+/**
+ * A server never sees a backslash outside literals; psql would run what follows it. What never ends, has no semicolon at its
+ * end or leaves a parenthesis open swallows the COPY behind it, and psql would run the rows.
+ */
 function checked(
   statement: string,
   heading: Pick<ScriptHeading, "dumpId" | "desc">,
   standardConformingStrings: boolean,
 ): string {
-  const odd = tokens(statement, { standardConformingStrings }).some(
-    ({ kind, text }) => kind === "other" && (text.length > 1 || text === "\\"),
-  );
+  const list = tokens(statement, { standardConformingStrings });
+  const count = (sign: string) => list.reduce((sum, { text }) => sum + Number(text === sign), 0);
+  const odd =
+    list.some(({ kind, text }) => kind === "other" && (text.length > 1 || text === "\\")) ||
+    list.findLast(({ kind }) => kind !== "space")?.text !== ";" ||
+    count("(") !== count(")");
   if (odd) {
     throw new ArchiveDamaged(
       `the SQL of dump ID ${heading.dumpId} (${heading.desc}) would not stay one statement in psql`,
