@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeBackups } from "./backups.ts";
+import { findBackup } from "./find-backup.ts";
+import { openPlace } from "./open-place.ts";
 import type { RunContext } from "./settings.ts";
 
 const corpus = fileURLToPath(new URL("../../fixtures/corpus/", import.meta.url));
@@ -74,4 +76,51 @@ it("says of an old one that it is too old, whatever its format", async () => {
   const later = { ...context(), now: () => new Date(now.getTime() + 6 * 86_400_000) };
   const verdicts = new Set((await describeBackups(later)).map(({ verdict }) => verdict));
   expect(verdicts).toEqual(new Set(["too old", "unreadable"]));
+});
+
+it("means the youngest snapshot by latest, not the youngest file", async () => {
+  const { signal } = new AbortController();
+  const place = await mkdtemp(join(tmpdir(), "sanitize-latest-test-"));
+  const { settings } = context();
+  const source = { ...settings.source, location: { url: place, baseDirectory: place } };
+  const latest = async (): Promise<string> => {
+    const found = await findBackup({ ...settings, source }, "latest", signal, { now: () => now });
+    found.store.close();
+    return found.key;
+  };
+  const at = async (name: string, minutes: number): Promise<void> => {
+    const time = new Date(now.getTime() + minutes * 60_000);
+    await utimes(join(place, name), time, time);
+  };
+  // of 11:13, and a sanitised copy of a backup of 2026-11-23, made later
+  await copyFile(join(corpus, "custom-gzip.dump"), join(place, "today.dump"));
+  await copyFile(join(corpus, "../archives/pg15-gzip.dump"), join(place, "copy-of-yesterday.dump"));
+  await at("today.dump", -40);
+  await at("copy-of-yesterday.dump", -5);
+  expect(await latest()).toBe("today.dump");
+  // one that cannot be read and is newer than all others is not passed over
+  await writeFile(join(place, "broken.dump"), "no backup at all");
+  await at("broken.dump", -1);
+  expect(await latest()).toBe("broken.dump");
+  await at("broken.dump", -600);
+  expect(await latest()).toBe("today.dump");
+  await rm(place, { recursive: true });
+});
+
+it("refuses a backup of another database than the one that is asked for, where it says which", async () => {
+  const { signal } = new AbortController();
+  const { settings } = context();
+  const open = async (backup: string, database: string) => {
+    const wanted = { ...settings, source: { ...settings.source, database } };
+    const place = await findBackup(wanted, backup, signal, { now: () => now });
+    try {
+      return await openPlace(place, wanted, signal);
+    } finally {
+      place.store.close();
+    }
+  };
+  expect((await open("custom-gzip.dump", "fmt")).archive.header.database).toBe("fmt");
+  expect((await open("cluster.sql", "fmt")).archive.header.database).toBe("fmt");
+  await expect(open("custom-gzip.dump", "other")).rejects.toMatchObject({ code: "wrong_database", exitCode: 3 });
+  await expect(open("cluster.sql", "other")).rejects.toMatchObject({ exitCode: 3 });
 });

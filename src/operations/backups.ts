@@ -3,9 +3,9 @@ import type { Archive } from "../archive/model.ts";
 import { SanitizeError } from "../errors.ts";
 import type { ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
-import { type ListedBackup, listBackups, sourceRoot } from "./find-backup.ts";
 import { checkAge, checkSourceRegion, snapshotTime } from "./gates.ts";
-import { describePlace } from "./open-backup.ts";
+import { type ListedBackup, listBackups, sourceRoot } from "./list-backups.ts";
+import { describePlace } from "./open-place.ts";
 import type { RunContext } from "./settings.ts";
 
 export interface BackupDescription {

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UsageError } from "../errors.ts";
 import { openStore } from "../storage/open-store.ts";
 import { decryptionKeys } from "./decryption-keys.ts";
-import { openPlace } from "./open-backup.ts";
+import { openPlace } from "./open-place.ts";
 import type { Settings, SourceSettings } from "./settings.ts";
 
 const identity = `AGE-SECRET-KEY-1${"Q".repeat(58)}`;

@@ -11,8 +11,9 @@ import type { ObjectStore } from "../storage/contract.ts";
 import { openStore, type StoreLocation } from "../storage/open-store.ts";
 import { listed, once } from "../storage/testing/bodies.ts";
 import { directoryFiles } from "./directory-files.ts";
-import { type BackupPlace, findBackup, listBackups } from "./find-backup.ts";
-import { openPlace } from "./open-backup.ts";
+import { findBackup } from "./find-backup.ts";
+import { type BackupPlace, listBackups } from "./list-backups.ts";
+import { openPlace } from "./open-place.ts";
 import type { Settings, SourceSettings } from "./settings.ts";
 
 const archives = fileURLToPath(new URL("../../fixtures/archives/", import.meta.url));
@@ -40,7 +41,7 @@ export function directoryBackupContract(name: string, make: () => Promise<PlaceU
       timezone: "UTC",
     });
     const find = async (backup: string): Promise<[string, string]> => {
-      const found = await findBackup(source(), backup, signal);
+      const found = await findBackup({ source: source(), limits: { maxBackupAge: 1, jobs: 1 } }, backup, signal);
       found.store.close();
       return [found.key, found.kind];
     };

@@ -25,10 +25,13 @@ it.skipIf(s3 === null)("an s3:// URL names a directory, with or without its slas
   const url = location.url;
   const looked: string[] = [];
   const find = async (backup: string): Promise<string[]> => {
+    const { signal } = new AbortController();
     const source = { location: { ...location, url: "s3://another-bucket/" }, region: null, timezone: null };
-    const found = await findBackup(source, backup, new AbortController().signal, async (opened) => {
-      looked.push(opened.url);
-      await Promise.resolve();
+    const found = await findBackup({ source, limits: { maxBackupAge: 1, jobs: 1 } }, backup, signal, {
+      beforeLooking: async (opened) => {
+        looked.push(opened.url);
+        await Promise.resolve();
+      },
     });
     found.store.close();
     return [found.store.url, found.key, found.kind];

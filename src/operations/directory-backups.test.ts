@@ -7,8 +7,9 @@ import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { directoryBackupContract } from "./directory-backups.contract.ts";
 import { findBackup } from "./find-backup.ts";
-import { openBackup, openPlace } from "./open-backup.ts";
-import type { RunEvent, Settings, SourceSettings } from "./settings.ts";
+import { openBackup } from "./open-backup.ts";
+import { openPlace } from "./open-place.ts";
+import type { ReadingSettings, RunEvent, Settings } from "./settings.ts";
 
 directoryBackupContract("a folder", async () => {
   const root = await mkdtemp(join(tmpdir(), "sanitize-backups-"));
@@ -18,22 +19,23 @@ directoryBackupContract("a folder", async () => {
 describe("paths outside the source", () => {
   const signal = new AbortController().signal;
   let root: string;
-  let source: SourceSettings;
+  let settings: ReadingSettings;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "sanitize-paths-"));
     await mkdir(join(root, "source"));
     await mkdir(join(root, "elsewhere/dir"), { recursive: true });
     await writeFile(join(root, "elsewhere/dir/toc.dat"), "x");
     await writeFile(join(root, "elsewhere/file.dump"), "x");
-    source = { location: { url: join(root, "source"), baseDirectory: root }, region: null, timezone: null };
+    const source = { location: { url: join(root, "source"), baseDirectory: root }, region: null, timezone: null };
+    settings = { source, limits: { maxBackupAge: 1, jobs: 1 } };
   });
   afterEach(() => rm(root, { recursive: true }));
 
   it("name a file or a directory, with or without a slash", async () => {
-    const file = await findBackup(source, join(root, "elsewhere/file.dump"), signal);
+    const file = await findBackup(settings, join(root, "elsewhere/file.dump"), signal);
     expect([file.store.url, file.key, file.kind]).toEqual([join(root, "elsewhere/"), "file.dump", "object"]);
     for (const path of ["elsewhere/dir", "elsewhere/dir/"]) {
-      const directory = await findBackup(source, join(root, path), signal);
+      const directory = await findBackup(settings, join(root, path), signal);
       expect([directory.store.url, directory.key, directory.kind]).toEqual([
         join(root, "elsewhere/dir/"),
         "",
@@ -43,14 +45,14 @@ describe("paths outside the source", () => {
   });
 
   it("are taken from the working directory where the source has no such key", async () => {
-    const found = await findBackup(source, "package.json", signal);
+    const found = await findBackup(settings, "package.json", signal);
     expect([found.store.url, found.key]).toEqual([join(process.cwd(), "/"), "package.json"]);
     await cp(join(root, "elsewhere/file.dump"), join(root, "source/package.json"));
-    expect((await findBackup(source, "package.json", signal)).store.url).toBe(join(root, "source/"));
+    expect((await findBackup(settings, "package.json", signal)).store.url).toBe(join(root, "source/"));
   });
 
   it("a source without a backup says so", async () => {
-    await expect(findBackup(source, "latest", signal)).rejects.toMatchObject({ code: "not_found", exitCode: 3 });
+    await expect(findBackup(settings, "latest", signal)).rejects.toMatchObject({ code: "not_found", exitCode: 3 });
   });
 });
 
@@ -71,7 +73,7 @@ describe("a directory through its gates", () => {
       limits: { maxBackupAge: 120 * 3_600_000, jobs: 1 },
     } as Settings;
     const signal = new AbortController().signal;
-    const { archive } = await openPlace(await findBackup(settings.source, "nightly", signal), settings, signal);
+    const { archive } = await openPlace(await findBackup(settings, "nightly", signal), settings, signal);
     const { year, month, day, hour } = archive.header.createdAt!;
     const dumped = Date.UTC(year, month - 1, day, hour);
     const names = await readdir(join(root, "nightly"));

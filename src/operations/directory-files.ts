@@ -8,7 +8,7 @@ import type { ArchiveFiles } from "../archive/model.ts";
 import { BackupRefused } from "../errors.ts";
 import type { ObjectInfo, ObjectStore, PinnedObject } from "../storage/contract.ts";
 import { objectChanged } from "../storage/pinned.ts";
-import { isCompanion, isContents } from "./find-backup.ts";
+import { isCompanion, isContents } from "./list-backups.ts";
 
 export interface DirectoryBackup {
   /**

@@ -1,77 +1,32 @@
-/**
- * Which backup is meant, where it lies, and what a listing of the bucket knows of each.
- *
- * A folder or prefix that holds `toc.dat` (as it is, or compressed by hand) directly is one backup, whose key ends with a
- * slash; the key of the store's own root is empty. What lies in folders below it is no part of it.
- */
+/** Which backup is meant, and where it lies. */
 import { stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, resolve } from "node:path";
 import { BackupRefused } from "../errors.ts";
-import type { ObjectInfo, ObjectStore } from "../storage/contract.ts";
+import type { ObjectStore } from "../storage/contract.ts";
 import { openStore } from "../storage/open-store.ts";
-import type { SourceSettings } from "./settings.ts";
+import { type BackupKind, type BackupPlace, isContents, sourceRoot } from "./list-backups.ts";
+import { newestBackup } from "./newest-backup.ts";
+import type { ReadingSettings } from "./settings.ts";
 
-export type BackupKind = "object" | "directory";
-
-export interface BackupPlace {
-  readonly store: ObjectStore;
-  readonly key: string;
-  readonly kind: BackupKind;
-}
-
-export interface ListedBackup extends ObjectInfo {
-  readonly kind: BackupKind;
-}
-
-/** Stands for the root of the source, where that is a directory archive. */
-export const sourceRoot = ".";
-
-const companion = /(?:\.(?:json|sig|sha256|md5|txt|log|manifest|tmp|sanitize-\d{8}t\d{6}_[0-9a-f]+)|\/)$/i;
-const contents = /(?:^|\/)toc\.dat(?:\.(?:gz|lz4|zst))?$/;
-
-/** Files that tools put beside backups, and copies that a killed `scrub --replace` left; never taken for one. */
-export function isCompanion(key: string): boolean {
-  return companion.test(key);
-}
-
-/** Whether it is the table of contents of the directory archive that it lies in. */
-export function isContents(key: string): boolean {
-  return contents.test(key);
-}
-
-/** What the store holds that may be a backup, newest first; of a directory the size of all files and the age of toc.dat. */
-export async function listBackups(store: ObjectStore, signal: AbortSignal): Promise<ListedBackup[]> {
-  const folders = new Map<string, ObjectInfo[]>();
-  for await (const object of store.list({ signal })) {
-    if (object.size === 0 || isCompanion(object.key)) continue;
-    const folder = object.key.slice(0, object.key.lastIndexOf("/") + 1);
-    const files = folders.get(folder);
-    if (files === undefined) folders.set(folder, [object]);
-    else files.push(object);
-  }
-  return [...folders]
-    .flatMap(([folder, files]) => asBackups(folder, files))
-    .sort((a, b) => b.lastModified.getTime() - a.lastModified.getTime() || (a.key < b.key ? 1 : -1));
-}
-
-function asBackups(folder: string, files: readonly ObjectInfo[]): ListedBackup[] {
-  const toc = files.find(({ key }) => isContents(key));
-  if (toc === undefined) return files.map((file) => ({ ...file, kind: "object" }));
-  const size = files.reduce((sum, file) => sum + file.size, 0);
-  return [{ ...toc, key: folder, size, kind: "directory" }];
+export interface FindOptions {
+  /** Sees the store before anything is asked of it. */
+  readonly beforeLooking?: (store: ObjectStore) => Promise<void>;
+  /** Judges which snapshot is the youngest. */
+  readonly now?: () => Date;
 }
 
 /**
  * Resolves `latest`, an object key, an `s3://` URL or a path, of a file or of a directory (with or without its slash).
- * `beforeLooking` sees the store before anything is asked of it. The store must be closed by the caller.
+ * The store must be closed by the caller.
  * @throws BackupRefused (`not_found`) when there is none.
  */
 export async function findBackup(
-  source: SourceSettings,
+  settings: ReadingSettings,
   backup: string,
   signal: AbortSignal,
-  beforeLooking: (store: ObjectStore) => Promise<void> = () => Promise.resolve(),
+  { beforeLooking = () => Promise.resolve(), now = () => new Date() }: FindOptions = {},
 ): Promise<BackupPlace> {
+  const { source } = settings;
   if (isAbsolute(backup) || /^\.{1,2}[/\\]/.test(backup)) return await atPath(resolve(backup), beforeLooking);
   const remote = backup.startsWith("s3://");
   // s3://bucket/dir/ is a root of its own; s3://bucket/key is a key of what it lies in
@@ -79,8 +34,10 @@ export async function findBackup(
   const store = await openStore(remote ? { ...source.location, url: backup.slice(0, cut) } : source.location);
   try {
     await beforeLooking(store);
-    const newest = backup === "latest";
-    const place = newest ? await newestIn(store, signal) : await placeIn(store, backup.slice(cut), signal);
+    const place =
+      backup === "latest"
+        ? await newestIn(store, settings, signal, now())
+        : await placeIn(store, backup.slice(cut), signal);
     if (place !== null) return place;
   } catch (error) {
     store.close();
@@ -90,8 +47,13 @@ export async function findBackup(
   return await atPath(resolve(backup), beforeLooking);
 }
 
-async function newestIn(store: ObjectStore, signal: AbortSignal): Promise<BackupPlace> {
-  const [newest] = await listBackups(store, signal);
+async function newestIn(
+  store: ObjectStore,
+  settings: ReadingSettings,
+  signal: AbortSignal,
+  now: Date,
+): Promise<BackupPlace> {
+  const newest = await newestBackup(store, settings, signal, now);
   if (newest) return { store, key: newest.key, kind: newest.kind };
   throw new BackupRefused(`there is no backup in ${store.url}`, {
     code: "not_found",

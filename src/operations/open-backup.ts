@@ -1,23 +1,13 @@
 /** Opens a backup through its gates: region, then age, then the archive itself. */
-import type { Archive, OpenOptions } from "../archive/model.ts";
-import { closeArchive, openArchive, readHeaderOf } from "../archive/open-archive.ts";
-import { openArchiveFiles } from "../archive/open-files.ts";
+import type { Archive } from "../archive/model.ts";
+import { closeArchive } from "../archive/open-archive.ts";
 import type { BackupEvidence } from "../evidence/document.ts";
-import type { ObjectInfo, ObjectStore, PinnedObject } from "../storage/contract.ts";
-import { decryptionKeys } from "./decryption-keys.ts";
-import { directoryFiles } from "./directory-files.ts";
-import { type BackupKind, type BackupPlace, findBackup } from "./find-backup.ts";
+import type { ObjectStore } from "../storage/contract.ts";
+import { findBackup } from "./find-backup.ts";
 import { checkAge, checkSourceRegion, hardAgeLimit, type SnapshotTime, snapshotTime } from "./gates.ts";
-import type { RunContext, Settings } from "./settings.ts";
-
-/** What is known of a backup as a whole. */
-export interface BackupObject {
-  /** Of a directory: see `DirectoryBackup.info`; its key ends with a slash, or is empty. */
-  readonly info: ObjectInfo;
-  readonly size: number;
-  /** The file that carries metadata and tags: the backup itself, or a directory's toc.dat. */
-  readonly labelled: ObjectInfo;
-}
+import type { BackupKind } from "./list-backups.ts";
+import { type BackupObject, openPlace } from "./open-place.ts";
+import type { RunContext } from "./settings.ts";
 
 export interface OpenBackup {
   readonly store: ObjectStore;
@@ -34,8 +24,11 @@ export interface OpenBackup {
 export async function openBackup(run: RunContext, backup: string): Promise<OpenBackup> {
   const { settings, signal } = run;
   let region: string | null = null;
-  const place = await findBackup(settings.source, backup, signal, async (bucket) => {
-    region = await checkSourceRegion(bucket, settings.source);
+  const place = await findBackup(settings, backup, signal, {
+    now: run.now,
+    beforeLooking: async (bucket) => {
+      region = await checkSourceRegion(bucket, settings.source);
+    },
   });
   const { store, key, kind } = place;
   let opened: Archive | null = null;
@@ -70,62 +63,4 @@ export async function openBackup(run: RunContext, backup: string): Promise<OpenB
     await close();
     throw error;
   }
-}
-
-/**
- * The archive at a place, and what is known of the place; no gate but the archive's own. `onBytes` is told of all that is
- * read. @throws BackupRefused `not_found`, ArchiveDamaged, SourceFailed, UsageError.
- */
-export async function openPlace(
-  { store, key, kind }: BackupPlace,
-  settings: Settings,
-  signal: AbortSignal,
-  onBytes: (bytes: number) => void = () => undefined,
-): Promise<{ readonly object: BackupObject; readonly archive: Archive }> {
-  const options = openOptions(settings, signal);
-  if (kind === "directory") {
-    const { info, contents, files } = await directoryFiles(store, key, signal, (file) => counted(file, onBytes));
-    return { object: { info, size: info.size, labelled: contents }, archive: await openArchiveFiles(files, options) };
-  }
-  const file = await store.open(key);
-  const { info, size } = file;
-  return { object: { info, size, labelled: info }, archive: await openArchive(counted(file, onBytes), options) };
-}
-
-/** As {@link openPlace}, for a listing: what can be told without reading a backup that has no table of contents. */
-export async function describePlace(
-  place: BackupPlace,
-  settings: Settings,
-  signal: AbortSignal,
-): Promise<{ readonly object: BackupObject } & Pick<Archive, "header" | "wrapping">> {
-  if (place.kind === "directory") {
-    const { object, archive } = await openPlace(place, settings, signal);
-    return { object, header: archive.header, wrapping: archive.wrapping };
-  }
-  const file = await place.store.open(place.key);
-  const { info, size } = file;
-  const { header, wrapping } = await readHeaderOf(file, openOptions(settings, signal));
-  return { object: { info, size, labelled: info }, header, wrapping };
-}
-
-function openOptions({ source, limits }: Settings, signal: AbortSignal): OpenOptions {
-  return {
-    signal,
-    keys: () => decryptionKeys(source),
-    database: source.database,
-    maxExpansion: limits.maxExpansion,
-  };
-}
-
-/** The object, telling how many bytes came from it. */
-function counted(object: PinnedObject, onBytes: (bytes: number) => void): Pick<PinnedObject, "size" | "read"> {
-  return {
-    size: object.size,
-    async *read(start, end, signal) {
-      for await (const bytes of object.read(start, end, signal)) {
-        onBytes(bytes.length);
-        yield bytes;
-      }
-    },
-  };
 }

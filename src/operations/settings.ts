@@ -53,6 +53,9 @@ export interface Settings {
   readonly evidence: EvidenceSettings | null;
 }
 
+/** What reading a backup needs of them. */
+export type ReadingSettings = Pick<Settings, "source" | "limits">;
+
 /** What the running operation says of itself; rendering is the command line's. */
 export type RunEvent =
   | { readonly type: "phase"; readonly name: string }

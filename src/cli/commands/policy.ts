@@ -125,9 +125,9 @@ async function withArchive(
 ): Promise<void> {
   const { findBackup } = await import("../../operations/find-backup.ts");
   const { closeArchive } = await import("../../archive/open-archive.ts");
-  const { openPlace } = await import("../../operations/open-backup.ts");
+  const { openPlace } = await import("../../operations/open-place.ts");
   const settings = await readConfig(io.options.config, io.environment, database);
-  const place = await findBackup(settings.source, backup, io.signal);
+  const place = await findBackup(settings, backup, io.signal);
   try {
     const { archive } = await openPlace(place, settings, io.signal);
     try {

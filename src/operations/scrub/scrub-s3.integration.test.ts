@@ -10,7 +10,7 @@ import { testServers } from "../../embedded/testing/servers.ts";
 import { dropDatabases, serverUrl, tool, tools } from "../../postgres/testing/real-server.ts";
 import type { ObjectStore } from "../../storage/contract.ts";
 import { TestBucket } from "../../storage/testing/s3-bucket.ts";
-import { listBackups } from "../find-backup.ts";
+import { listBackups } from "../list-backups.ts";
 import { restoreBackup } from "../restore.ts";
 import type { RunContext, RunEvent } from "../settings.ts";
 import { emptyDatabase, makeShop, picturesPolicy } from "../testing/shop-backup.ts";
