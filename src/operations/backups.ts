@@ -21,14 +21,14 @@ export interface BackupDescription {
   readonly reason: string | null;
 }
 
-/** Newest first. Reads of each backup what tells its tables, nothing else. @throws BackupRefused, SourceFailed. */
+/** Youngest snapshot first. Reads of each backup what tells its tables, nothing else. @throws BackupRefused, SourceFailed. */
 export async function describeBackups(run: RunContext): Promise<BackupDescription[]> {
   const store = await openStore(run.settings.source.location);
   try {
     await checkSourceRegion(store, run.settings.source);
     const described: BackupDescription[] = [];
     for (const object of await listBackups(store, run.signal)) described.push(await describe(store, object, run));
-    return described;
+    return described.sort((a, b) => (a.snapshot_at < b.snapshot_at ? 1 : a.snapshot_at > b.snapshot_at ? -1 : 0));
   } finally {
     store.close();
   }

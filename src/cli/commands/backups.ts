@@ -11,8 +11,8 @@ export const registerBackups: Register = (program, io) => {
     .addHelpText(
       "after",
       `
-Judged by name, age and how each begins, the last written first; that one is
-"latest". Whether one is whole, verify tells.
+Judged by name, age and how each begins, the youngest snapshot first; that one
+is "latest". Whether one is whole, verify tells.
 
 Examples:
   sanitize backups

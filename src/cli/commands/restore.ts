@@ -26,7 +26,8 @@ export const registerRestore: Register = (program, io) => {
 The rows are filtered before they are loaded. The database is made beside its
 final name, verified, and renamed last: whatever stops the run, nothing
 half-restored is ever servable. A password belongs into the environment or
-PGPASSFILE, not into --target. "latest" is the backup that was written last.
+PGPASSFILE, not into --target. "latest" is the backup with the
+youngest snapshot.
 
 Examples:
   sanitize restore latest --dry-run

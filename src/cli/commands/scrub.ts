@@ -38,8 +38,7 @@ export const registerScrub: Register = (program, io) => {
       `
 The copy is read back whole and compared with what was written before it is told
 of; a copy that is not right is removed. It is as old as its backup: the five
-days go on from there. But it is written now, and "latest" is what was written
-last: after --replace of an older backup, name the one that restore shall take.
+days go on from there, and "latest" is the backup with the youngest snapshot.
 A directory cannot be replaced, only copied.
 
 Examples:
