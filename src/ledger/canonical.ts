@@ -161,6 +161,10 @@ function parsedPhone(raw: string, region: CountryCode): CanonicalForm {
   if (number?.isPossible() !== true || parse(number.number)?.number !== number.number) {
     return refused("not a phone number");
   }
+  // Of rubbish ("009800)()00") the parser may leave fewer digits than any number has.
+  if (countDigits(number.number) < MIN_PHONE_DIGITS) {
+    return refused("not a phone number");
+  }
   return { ok: true, canon: "phone/1", value: number.number };
 }
 

@@ -196,7 +196,6 @@ describe.skipIf(!ready || s3 === null)("from a bucket", () => {
       const restored = await restoreBackup(setup.context(target), "latest");
       expect(restored.error).toBeUndefined();
       expect(await comparable(target)).toBe(expected);
-      expect(restored.evidence.plan!.digest).toBe(digest || restored.evidence.plan!.digest);
       await rm(path, { recursive: true, force: true });
       await dropDatabases([target]);
     },

@@ -80,7 +80,7 @@ export function announcedObjects(entry: TocEntry, entries: ReadonlyMap<number, T
 export function objectsToList(entry: TocEntry, entries: ReadonlyMap<number, TocEntry>): readonly number[] {
   const announced = announcedObjects(entry, entries);
   return announced === null
-    ? [...entries.values()].filter(({ desc }) => desc === "BLOB").map(({ oid }) => oid)
+    ? [...entries.values()].flatMap(({ desc, tag }) => (desc === "BLOB" ? (oidIn(tag) ?? []) : []))
     : [...announced];
 }
 
