@@ -69,7 +69,7 @@ export async function* benchFormats(options: FormatOptions): AsyncGenerator<Form
 }
 
 async function measureForm(program: Program, form: StoredForm, runs: number): Promise<FormatResult> {
-  const read = await reading(program, form);
+  const { read, close } = await reading(program, form);
   const ours: Pace[] = [];
   const stock: Pace[] = [];
   const { bytes } = await read();
@@ -77,6 +77,7 @@ async function measureForm(program: Program, form: StoredForm, runs: number): Pr
     ours.push((await read()).pace);
     if (form.stock !== null) stock.push(await stockPace(form.stock));
   }
+  await close();
   const middle = (paces: readonly Pace[]): Pace => ({
     seconds: median(paces.map((pace) => pace.seconds)),
     cpuSeconds: median(paces.map((pace) => pace.cpuSeconds)),
@@ -124,8 +125,11 @@ interface Reading {
   readonly pace: Pace;
 }
 
-/** A function that opens the backup, plans, and reads everything, counting the time of the last. */
-async function reading(program: Program, form: StoredForm): Promise<() => Promise<Reading>> {
+/** Opens the backup and plans once, as a run does; `read` then reads everything and counts the time of that. */
+async function reading(
+  program: Program,
+  form: StoredForm,
+): Promise<{ read: () => Promise<Reading>; close: () => Promise<void> }> {
   const { signal } = new AbortController();
   const keys = generateKeySet();
   const now = new Date();
@@ -139,38 +143,40 @@ async function reading(program: Program, form: StoredForm): Promise<() => Promis
     requests: makeRequests(people, keys),
   };
   const policy = await program.loadPolicy(policyText, "policy.yaml");
-  return async () => {
-    const directory = (await stat(form.path)).isDirectory();
-    const store = program.openFolder(directory ? form.path : dirname(form.path));
-    try {
-      const archive = directory
-        ? await program.openArchiveFiles((await program.directoryFiles(store, "", signal)).files)
-        : await program.openArchive(await store.open(basename(form.path)));
-      const coverage = await program.coverPolicy(policy, archive, {
-        timezone: "UTC",
-        parseCopy: program.parseCopyStatement,
-      });
-      const plan = await program.planErasure({
-        archive,
-        coverage,
-        ledger,
-        keys,
-        at: now,
-        snapshotAt: now,
-        zone: "UTC",
-      });
+  const directory = (await stat(form.path)).isDirectory();
+  const store = program.openFolder(directory ? form.path : dirname(form.path));
+  const archive = directory
+    ? await program.openArchiveFiles((await program.directoryFiles(store, "", signal)).files)
+    : await program.openArchive(await store.open(basename(form.path)));
+  const coverage = await program.coverPolicy(policy, archive, {
+    timezone: "UTC",
+    parseCopy: program.parseCopyStatement,
+  });
+  const plan = await program.planErasure({
+    archive,
+    coverage,
+    ledger,
+    keys,
+    at: now,
+    snapshotAt: now,
+    zone: "UTC",
+  });
+  return {
+    read: async () => {
       const tally = new program.Tally();
       let bytes = 0;
       const pace = await paceOf(async () => {
         for (const entry of archive.dataOrder.filter((one) => one.desc === "TABLE DATA")) {
           for await (const kept of program.sanitisedTable(archive, entry, plan, tally, signal)) bytes += kept.length;
         }
+        await program.finishArchive(archive, signal);
       });
-      await program.closeArchive(archive);
       return { bytes, pace };
-    } finally {
+    },
+    close: async () => {
+      await program.closeArchive(archive);
       store.close();
-    }
+    },
   };
 }
 
