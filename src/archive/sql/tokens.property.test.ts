@@ -27,8 +27,8 @@ function upstream(sql: string): string[] | null {
 
 const ours = (sql: string) => meaningful(tokens(sql)).map((token) => token.text);
 
-/** Strings with nothing but a new line between them are one to PostgreSQL; pg_dump does not write that. */
-const CONTINUED = /'\s*\n\s*'/;
+/** Strings with nothing but a line end and comments between them are one to PostgreSQL; pg_dump does not write that. */
+const CONTINUED = /'(?:\s|--[^\n\r]*)*[\n\r](?:\s|--[^\n\r]*[\n\r])*'/;
 
 it("cuts every definition of the samples as PostgreSQL does", async () => {
   let compared = 0;
