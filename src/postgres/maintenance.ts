@@ -5,7 +5,7 @@
  * connection is never cut by the run's signal, since cleaning up needs it; when it breaks it is made again, lock first.
  */
 import { createHash } from "node:crypto";
-import { TargetRefused, throwIfAborted } from "../errors.ts";
+import { PostgresFailed, TargetRefused, throwIfAborted } from "../errors.ts";
 import { connect, type ServerConnection } from "./connection.ts";
 import { type ConnectionSettings, withDatabase } from "./connection-settings.ts";
 import { StatementRefused } from "./failure.ts";
@@ -44,7 +44,7 @@ export class Maintenance {
 
   /** A connection that holds the lock. @throws TargetRefused `target_busy` when another run took it over after a break. */
   async connection(): Promise<ServerConnection> {
-    if (!this.#connection.usable) this.#connection = await locked(this.settings, this.#lock);
+    if (!(await answers(this.#connection))) this.#connection = await locked(this.settings, this.#lock);
     return this.#connection;
   }
 
@@ -159,4 +159,16 @@ async function connectAnywhere(settings: ConnectionSettings): Promise<ServerConn
 export function lockKey(database: string): string {
   const digest = createHash("sha256").update(`sanitize restore into ${database}`).digest();
   return digest.readBigInt64BE(0).toString();
+}
+
+/** Hours pass between two uses, and that the server ended a connection shows only when it is asked something. */
+async function answers(connection: ServerConnection): Promise<boolean> {
+  if (!connection.usable) return false;
+  try {
+    await connection.rows("SELECT 1", "the maintenance connection");
+    return true;
+  } catch (error) {
+    if (error instanceof PostgresFailed && error.code === "connection_lost") return false;
+    throw error;
+  }
 }
